@@ -1,0 +1,50 @@
+# `make demo` and `make test` need Python >= 3.10, a C++ compiler and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LIBRARY := plugins/libpatchskip.so
+CPP := $(shell find plugins -name '*.cpp' -o -name '*.cc' -o -name '*.h' -o -name '*.inc')
+
+.PHONY: all demo test test-slow lint format aarch64 clean
+
+all: $(LIBRARY)
+
+# Debian keeps ensurepip in a package of its own (python3-venv): without it the system's pip fills the environment.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+
+$(VENV)/installed: setup.py constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[all]"
+	touch $@
+
+$(LIBRARY): $(CPP) plugins/build.py | $(VENV)/installed
+	$(BIN)/python plugins/build.py
+	touch $@
+
+demo: $(VENV)/installed $(LIBRARY)
+	$(BIN)/python -m patchskip.benchmarks.demo demo
+
+test: $(VENV)/installed $(LIBRARY)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/installed $(LIBRARY)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(CPP)
+
+format: $(VENV)/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(CPP)
+
+aarch64: $(VENV)/installed
+	$(BIN)/python plugins/build.py --aarch64
+
+clean:
+	rm -rf $(VENV) $(LIBRARY) build dist demo src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
