@@ -1,0 +1,5 @@
+import sys
+
+from patchskip.runtime.cli import main
+
+sys.exit(main())
