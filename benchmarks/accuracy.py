@@ -1,0 +1,96 @@
+"""AP50 of a person detector against MOTChallenge ground truth.
+
+Average precision as PASCAL VOC 2010 and later define it (Everingham et al., IJCV 2015): the detections of the whole clip
+in order of falling score, each matched with the free ground-truth box of its frame that it overlaps most, true when the
+intersection over union is at least 0.5; then the area under the precision curve made monotonic, at every recall.
+"""
+
+import configparser
+from pathlib import Path
+
+import numpy as np
+
+from patchskip.runtime.errors import PatchskipError
+
+PERSON = 0  # COCO's first class
+# Where the curve is cut, and the overlap that merges two boxes. With them yolox_nano at 576x768 has .9445 on frames 400 to
+# 479 of the PETS09-S2L1 video and .827 on its first 120 camera images; .01 and .65 give .946 and .839.
+CONFIDENCE = 0.03
+NMS = 0.45
+
+
+class GroundTruth:
+    """Boxes of a MOTChallenge `gt.txt`: frame (from 1), id, left, top, width, height, conf, ...; conf 0 is ignored.
+
+    The size of the annotated image is read from `NAME.seqinfo.ini` beside `NAME.gt.txt` (or `seqinfo.ini` beside it);
+    without either the boxes are taken to be in pixels of the clip.
+    """
+
+    def __init__(self, path):
+        path = Path(path)
+        try:
+            rows = np.loadtxt(path, delimiter=",", ndmin=2)
+        except (OSError, ValueError) as error:
+            raise PatchskipError(f"ground truth {path}: {error}; expected MOTChallenge rows of numbers") from None
+        if rows.size == 0 or rows.shape[1] < 7:
+            raise PatchskipError(f"ground truth {path}: found {rows.shape} values; expected rows of 7 numbers or more")
+        rows = rows[rows[:, 6] != 0]
+        corners = np.concatenate([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]], axis=1)
+        self.boxes = {int(frame): corners[rows[:, 0] == frame] for frame in np.unique(rows[:, 0])}
+        self.image_size = _image_size(path)
+
+    def frame(self, number, size):
+        """Boxes [n, 4] x1 y1 x2 y2 of frame `number` (from 1) in pixels of an image of `size` (width, height)."""
+        boxes = self.boxes.get(number, np.zeros((0, 4)))
+        if self.image_size is None:
+            return boxes
+        return boxes * np.tile(np.divide(size, self.image_size), 2)
+
+
+def _image_size(path):
+    for candidate in (path.with_name(path.name.replace(".gt.txt", ".seqinfo.ini")), path.with_name("seqinfo.ini")):
+        if candidate != path and candidate.is_file():
+            sequence = configparser.ConfigParser()
+            sequence.read(candidate)
+            return sequence.getint("Sequence", "imWidth"), sequence.getint("Sequence", "imHeight")
+    return None
+
+
+def frame_number(source, index):
+    """The ground truth's number of frame `index` (from 0): an image's file name where that is a number, else index + 1."""
+    names = getattr(source, "names", None)
+    stem = Path(names[index]).stem if names else ""
+    return int(stem) if stem.isdigit() else index + 1
+
+
+def overlap(boxes, others):
+    """Intersection over union of boxes [n, 4] and [m, 4] (x1 y1 x2 y2): [n, m]."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:4], others[None, :, 2:4])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    area, other_area = ((b[:, 2:4] - b[:, :2]).prod(axis=1) for b in (boxes, others))
+    return shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-9)
+
+
+def average_precision(detections, truths, iou=0.5):
+    """AP in 0..1. `detections`: for each frame [n, >=5] x1 y1 x2 y2 score; `truths`: for each frame [m, 4]."""
+    scores, hits = [], []
+    for found, truth in zip(detections, truths, strict=True):
+        found = found[np.argsort(-found[:, 4], kind="stable")]
+        shared = overlap(found, truth)
+        for score, row in zip(found[:, 4], shared, strict=True):
+            best = int(row.argmax()) if row.size else -1
+            hit = best >= 0 and row[best] >= iou
+            if hit:
+                shared[:, best] = -1  # taken
+            scores.append(score)
+            hits.append(hit)
+    total = sum(len(truth) for truth in truths)
+    if total == 0:
+        return float("nan")
+    order = np.argsort(-np.array(scores), kind="stable")
+    true = np.cumsum(np.array(hits, float)[order])
+    precision = true / np.arange(1, len(true) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    steps = np.diff(true, prepend=0) / total
+    return float((envelope * steps).sum())
