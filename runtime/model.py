@@ -2,8 +2,9 @@
 import json
 import os
 
-from . import native
-from .errors import PatchskipError
+from patchskip.plugins import library
+
+from .errors import PatchskipError, one_line
 
 FORMAT = 1
 DTYPES = {
@@ -13,8 +14,8 @@ DTYPES = {
 
 
 def load(path, threads=None):
-    """-> Model. `path` is what `patchskip export` wrote; `threads` (default: PATCHSKIP_THREADS, or every processor of
-    this process) are used by one call of `Stream.infer`.
+    """-> Model. `path` is what `patchskip export` wrote; one call of `Stream.infer` uses `threads` threads (default:
+    PATCHSKIP_THREADS, or all cores).
 
     Raises PatchskipError when the file is missing, is not an ONNX model, or was not made by `patchskip export`, and
     when the native operators are missing or were built for another machine.
@@ -25,7 +26,8 @@ def load(path, threads=None):
 class Model:
     """The network and its weights, without any state: make a stream for each video.
 
-    path, threads
+    path
+    threads        as given to `load`; None is the default
     metadata       dict, as in docs/op-spec.md
     inputs         [{"name", "shape", "dtype", "layout"}], as the original network's
     outputs        [{"name", "shape", "dtype"}], as the original network's
@@ -34,9 +36,9 @@ class Model:
 
     def __init__(self, path, threads=None):
         self.path = os.fspath(path)
-        self.threads = native.default_threads() if threads is None else threads
-        if not isinstance(self.threads, int) or self.threads < 1:
-            raise PatchskipError("threads is {!r}; give a number, 1 or more".format(self.threads))
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise PatchskipError("threads is {!r}; give a number, 1 or more".format(threads))
+        self.threads = threads
         self.session = _open(self.path)
         self.metadata = _metadata(self.session, self.path)
         self._types = {
@@ -53,6 +55,10 @@ class Model:
         from .stream import Stream
 
         return Stream(self)
+
+    def use_threads(self):
+        """Tell the native operators how many threads they may use when the calling thread runs the network."""
+        library.set_threads(self.threads or 0)
 
     def type_of(self, name):
         """-> {"shape", "dtype"} of a graph input or output."""
@@ -107,7 +113,16 @@ def _open(path):
         raise PatchskipError("cannot open the model {}: the file is empty; export or copy it again".format(path))
     ort = import_onnxruntime()
     options = session_options()
-    native.register(options)
+    try:
+        options.register_custom_ops_library(library.path())
+    except PatchskipError:
+        raise
+    except Exception as error:
+        raise PatchskipError(
+            "ONNX Runtime {} cannot load {}: {}; {}".format(
+                ort.__version__, library.FILE, one_line(error), library.HOW_TO_BUILD
+            )
+        ) from error
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -116,7 +131,7 @@ def _open(path):
 
 def _reason(error):
     """ONNX Runtime's error (its classes share no base) -> what was found and how to mend it."""
-    kind, text = type(error).__name__, native.one_line(error)
+    kind, text = type(error).__name__, one_line(error)
     if kind == "InvalidProtobuf" or "Protobuf parsing failed" in text:
         return "it is not an ONNX file, or it is truncated; export or copy it again"
     if "opset" in text.lower() or "Unsupported model IR version" in text:
@@ -144,5 +159,7 @@ def _metadata(session, path):
         for key in ("inputs", "outputs", "states", "masks", "layers", "dense"):
             metadata[key] = list(metadata[key])
     except (ValueError, KeyError, TypeError) as error:
-        raise PatchskipError("{}: its patchskip metadata cannot be read ({!r}); export it again".format(path, error))
+        raise PatchskipError(
+            "{}: its patchskip metadata cannot be read ({!r}); export it again".format(path, error)
+        ) from error
     return metadata

@@ -32,8 +32,8 @@ def open_source(spec):
         return Camera(spec)
     if "://" in spec:
         raise PatchskipError(
-            "the source {} is of an unknown kind; give a video file, a folder of images, synthetic://, csi://N, rtsp:// "
-            "or gst://".format(spec)
+            "the source {} is of an unknown kind; give a video, a folder of images, synthetic://, csi://N, rtsp://... "
+            "or gst://...".format(spec)
         )
     if not os.path.isfile(spec):
         raise PatchskipError("cannot open the source {}: there is no such file or folder; check the path".format(spec))

@@ -4,8 +4,7 @@ import time
 
 import numpy as np
 
-from . import native
-from .errors import PatchskipError
+from .errors import PatchskipError, one_line
 
 ALIGNMENT = 64
 
@@ -65,11 +64,11 @@ class Stream:
                 self._check_names(inputs)
             start = time.perf_counter()
             held = [self._take(name, inputs) for name in self._order]  # alive until the network has run
-            native.set_threads(self.model.threads)
+            self.model.use_threads()
             try:
                 self._run(self._binding)
             except BaseException as error:
-                self._failed = native.one_line(error) or type(error).__name__
+                self._failed = one_line(error)
                 if not isinstance(error, Exception):
                     raise
                 raise PatchskipError("{}: {}; call reset() to go on".format(self.model.path, self._failed)) from error
@@ -150,7 +149,9 @@ class Stream:
         shape, dtype = self._inputs[name]
         if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
             raise PatchskipError(
-                "the input {} is {}, the model takes {} {}; convert it".format(name, _describe(array), dtype, list(shape))
+                "the input {} is {}, the model takes {} {}; convert it".format(
+                    name, _describe(array), dtype, list(shape)
+                )
             )
         if dtype.kind == "f" and np.isnan(array.min()):  # min passes a NaN on, without a temporary
             raise PatchskipError("the input {} holds NaN; clean the frame before infer()".format(name))

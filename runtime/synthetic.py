@@ -23,8 +23,8 @@ class Synthetic(Source):
             width, height = (int(n) for n in options["size"].split("x"))
             self.count, self._shapes = int(options["frames"]), int(options["shapes"])
             self._seed, noise = int(options["seed"]), float(options["noise"])
-        except ValueError:
-            raise PatchskipError("{}: a value is not a number; give e.g. synthetic://?size=640x480".format(spec))
+        except ValueError as error:
+            raise PatchskipError("{}: {}; give e.g. synthetic://?size=640x480&seed=1".format(spec, error)) from error
         if min(width, height) < 16 or self.count < 1 or self._seed < 0 or self._shapes < 0 or not 0 <= noise <= 64:
             raise PatchskipError("{}: give a size of 16x16 or more, frames >= 1, noise 0..64".format(spec))
         self.size = (height, width)

@@ -8,3 +8,8 @@ NAMES = (
     "potted plant,bed,dining table,toilet,tv,laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,"
     "refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush"
 ).split(",")
+
+
+def name(number, count):
+    """-> what class `number` of a detector with `count` classes is called: COCO's name when it has as many."""
+    return NAMES[number] if count == len(NAMES) else str(number)

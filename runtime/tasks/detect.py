@@ -19,7 +19,7 @@ def fits(model):
 def create(model, conf=0.4, nms=0.45, classes=None):
     """-> Detect. classes: names (of COCO) or numbers to keep; None keeps all."""
     name, size, count = _geometry(model)
-    return Detect(name, size, conf, nms, _class_numbers(classes, count))
+    return Detect(name, size, count, conf, nms, _class_numbers(classes, count))
 
 
 class Detect:
@@ -29,7 +29,8 @@ class Detect:
     the size, in strides; objectness and classes after their sigmoid. The score is their product.
     """
 
-    def __init__(self, name, size, conf=0.4, nms=0.45, classes=None):
+    def __init__(self, name, size, count, conf=0.4, nms=0.45, classes=None):
+        self.count = count
         self._name, self._conf, self._nms, self._classes = name, np.float32(conf), nms, classes
         grids, strides = [], []
         for stride in STRIDES:
@@ -106,8 +107,3 @@ def _class_numbers(classes, count):
                 "there is no class {!r}; give names of COCO (person, car, ...) or numbers below {}".format(value, count)
             )
     return [int(value) for value in numbers]
-
-
-def class_name(number, count=len(coco.NAMES)):
-    """-> the name of class `number` of a detector with `count` classes: COCO's when it has as many."""
-    return coco.NAMES[number] if count == len(coco.NAMES) else str(number)

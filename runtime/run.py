@@ -1,0 +1,157 @@
+"""`patchskip run`: a model over a video."""
+import contextlib
+import sys
+import time
+
+import numpy as np
+
+from . import opencv, sinks, tasks
+from .errors import PatchskipError
+from .model import load
+from .preprocess import Preprocess
+from .progress import Progress
+from .sources import open_source
+from .tasks import coco
+
+OVERLAYS = ("boxes", "patches")
+STAGES = ("preprocess", "inference", "decode")
+
+
+class Pipeline:
+    """Frame in, detections out: what `run` and `benchmark` both time.
+
+    `pipeline(frame)` -> float32 [n, 6] boxes in the frame's pixels, or None for the task `none`. After it, `times` has
+    the seconds of each stage {"preprocess", "inference", "decode"}.
+    """
+
+    def __init__(self, model, task=None, **options):
+        self.stream = model.stream()
+        self.preprocess = Preprocess(model.inputs[0], model.metadata.get("preprocess"))
+        if len(model.inputs) != 1:
+            raise PatchskipError("{} has {} inputs; run takes networks with one".format(model.path, len(model.inputs)))
+        self.task = tasks.create(task or tasks.guess(model), model, **options)
+        self.times = dict.fromkeys(STAGES, 0.0)
+        self._input = model.inputs[0]["name"]
+        self._feed = {}
+
+    def __call__(self, frame):
+        start = time.perf_counter()
+        self._feed[self._input] = self.preprocess(frame)
+        ready = time.perf_counter()
+        outputs = self.stream.infer(self._feed, copy=False)
+        done = time.perf_counter()
+        found = self.task(outputs, self.preprocess.scale) if self.task else None
+        self.times = dict(zip(STAGES, (ready - start, done - ready, time.perf_counter() - done)))
+        return found
+
+
+def add_arguments(parser):
+    parser.add_argument("model", metavar="MODEL", help="what `patchskip export` wrote")
+    parser.add_argument("source", metavar="SOURCE",
+                        help="a video, a folder of images, a camera (/dev/video0, csi://0, rtsp://...) or synthetic://")
+    parser.add_argument("output", metavar="OUTPUT", nargs="?", help="annotated video to write (.mp4, .mkv, .avi)")
+    parser.add_argument("--task", choices=sorted(tasks.TASKS), help="what the outputs mean (default: found out)")
+    parser.add_argument("--overlay", default=",".join(OVERLAYS), metavar="LIST",
+                        help="what OUTPUT shows: boxes, patches (the skipped are dark), none (default: %(default)s)")
+    parser.add_argument("--save-mot", metavar="FILE", help="write the boxes in the MOT challenge's format")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: PATCHSKIP_THREADS, or all cores")
+    parser.add_argument("--conf", type=float, default=0.4, help="least score of a box (default: %(default)s)")
+    parser.add_argument("--nms", type=float, default=0.45, help="IoU above which the worse of two boxes goes")
+    parser.add_argument("--classes", metavar="LIST", help="keep these: names of COCO or numbers, such as person,car")
+    parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
+
+
+def main(args):
+    overlays = [word for word in args.overlay.split(",") if word not in ("", "none")]
+    for word in overlays:
+        if word not in OVERLAYS:
+            raise PatchskipError("--overlay {}: there is no {}; use {}".format(args.overlay, word, ",".join(OVERLAYS)))
+    if args.frames is not None and args.frames < 1:
+        raise PatchskipError("--frames is {}; give 1 or more".format(args.frames))
+    if not 0 <= args.conf <= 1 or not 0 <= args.nms <= 1:
+        raise PatchskipError("--conf is {}, --nms is {}; both lie between 0 and 1".format(args.conf, args.nms))
+    model = load(args.model, args.threads)
+    source = open_source(args.source)
+    task = args.task or tasks.guess(model)
+    options = {"conf": args.conf, "nms": args.nms} if task == "detect" else {}
+    if args.classes and task == "detect":
+        options["classes"] = [word.strip() for word in args.classes.split(",")]
+    if args.threads:
+        opencv.load().setNumThreads(args.threads)
+    pipeline = Pipeline(model, task, **options)
+    if pipeline.task is None and args.save_mot:
+        raise PatchskipError("--save-mot needs boxes, and the task is none; give --task detect")
+    summary = _stream(args, model, source, pipeline, overlays)
+    if not args.quiet:
+        print(_describe(summary), file=sys.stderr if "-" in (args.json, args.save_mot) else sys.stdout)
+    return 0
+
+
+def _stream(args, model, source, pipeline, overlays):
+    """-> the summary: frames, mean milliseconds of each stage, mean share of MACs."""
+    limit = min(n for n in (args.frames, source.count, float("inf")) if n is not None)
+    total = None if limit == float("inf") else limit
+    names = lambda number: coco.name(number, pipeline.task.count)  # noqa: E731
+    times, macs = [], []
+    with contextlib.ExitStack() as stack:
+        video = stack.enter_context(sinks.video(args.output, source.size, source.fps)) if args.output else None
+        mot = stack.enter_context(sinks.mot(args.save_mot)) if args.save_mot else None
+        record = stack.enter_context(sinks.json_lines(args.json)) if args.json else None
+        progress = stack.enter_context(Progress("run", total, args.quiet))
+        for number, frame in enumerate(source, 1):
+            found = pipeline(frame)
+            active = pipeline.stream.stats["active_macs"]
+            times.append([pipeline.times[stage] for stage in STAGES])
+            macs.append(active)
+            if mot:
+                mot(number, found)
+            if record:
+                record(_record(number, found, active, pipeline.times, names))
+            if video:
+                if "patches" in overlays:
+                    sinks.shade(frame, *pipeline.stream.image_mask(), scale=pipeline.preprocess.scale)
+                if "boxes" in overlays and found is not None:
+                    sinks.draw(frame, found, names)
+                video(frame)
+            progress.update(number, "{:.1%} of MACs".format(active))
+            if number == args.frames:
+                break
+        summary = _summary(model, times, macs)
+        if record:
+            record({"summary": summary})
+    return summary
+
+
+def _record(number, found, active, times, names):
+    record = {"frame": number, "active_macs": round(active, 6), "stages_ms": _milliseconds(times)}
+    if found is not None:
+        record["detections"] = [
+            {"box": [round(v, 2) for v in row[:4]], "score": round(row[4], 4), "class": int(row[5]),
+             "name": names(int(row[5]))}
+            for row in found.tolist()
+        ]
+    return record
+
+
+def _milliseconds(times):
+    return {stage: round(1e3 * seconds, 4) for stage, seconds in times.items()}
+
+
+def _summary(model, times, macs):
+    """The first frame, which is computed in full, is reported apart."""
+    later = slice(1, None) if len(times) > 1 else slice(None)
+    means = np.mean(times[later], axis=0)
+    return {
+        "frames": len(times),
+        "stages_ms": _milliseconds(dict(zip(STAGES, means))),
+        "total_ms": round(1e3 * float(means.sum()), 4),
+        "first_frame_ms": round(1e3 * sum(times[0]), 4),
+        "active_macs": round(float(np.mean(macs[later])), 6),
+        "macs": model.metadata.get("macs"),
+    }
+
+
+def _describe(summary):
+    stages = "  ".join("{} {:.2f}".format(stage, summary["stages_ms"][stage]) for stage in STAGES)
+    return "{} frames, {:.2f} ms each ({}); the first {:.1f} ms; {:.1%} of the MACs active".format(
+        summary["frames"], summary["total_ms"], stages, summary["first_frame_ms"], summary["active_macs"])

@@ -1,0 +1,103 @@
+"""Where results go: an annotated video, MOT text, JSON lines. Each is a context manager and is called per frame."""
+import contextlib
+import errno
+import json
+import os
+import shutil
+
+import numpy as np
+
+from . import opencv
+from .errors import PatchskipError
+from .files import atomic_path, atomic_text
+
+CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
+COLOURS = [(80, 220, 60), (60, 160, 255), (255, 160, 60), (220, 80, 220), (60, 230, 230), (255, 255, 90)]  # BGR
+CHECK_EVERY = 50  # frames between looks at the free space: OpenCV does not report a failed write
+
+
+@contextlib.contextmanager
+def video(target, size, fps):
+    """Yield write(frame) for uint8 BGR frames of `size` = (height, width). Extensions: see CODECS."""
+    cv2 = opencv.load()
+    extension = os.path.splitext(os.fspath(target))[1].lower()
+    if extension not in CODECS:
+        raise PatchskipError(
+            "cannot write a video to {}: its name should end in one of {}".format(target, " ".join(sorted(CODECS)))
+        )
+    with atomic_path(target) as path:
+        written = 0
+        writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*CODECS[extension]), fps, (size[1], size[0]))
+        try:
+            if not writer.isOpened():
+                raise _failure(path)
+
+            def write(frame):
+                nonlocal written
+                writer.write(frame)
+                written += 1
+                if written % CHECK_EVERY == 0 and shutil.disk_usage(os.path.dirname(path)).free == 0:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+            yield write
+        finally:
+            writer.release()
+        # Read it back: the one way to know that a video is whole.
+        capture = cv2.VideoCapture(path)
+        whole = capture.isOpened() and capture.get(cv2.CAP_PROP_FRAME_COUNT) >= written
+        capture.release()
+        if written and not whole:
+            raise _failure(path)
+
+
+def _failure(path):
+    full = shutil.disk_usage(os.path.dirname(path)).free < 1 << 16
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path) if full else OSError(
+        errno.EIO, "OpenCV could not write the video", path)
+
+
+@contextlib.contextmanager
+def mot(target):
+    """Yield write(frame number from 1, detections [n, 6]): one line `frame,-1,left,top,width,height,conf,-1,-1,-1`
+    for each box, as in the MOT challenge."""
+    with atomic_text(target) as file:
+
+        def write(number, detections):
+            for x1, y1, x2, y2, score, _ in detections.tolist():
+                file.write("{},-1,{:.2f},{:.2f},{:.2f},{:.2f},{:.4f},-1,-1,-1\n".format(
+                    number, x1, y1, x2 - x1, y2 - y1, score))
+
+        yield write
+
+
+@contextlib.contextmanager
+def json_lines(target):
+    """Yield write(dict): one JSON object a line."""
+    with atomic_text(target) as file:
+        yield lambda record: file.write(json.dumps(record) + "\n")
+
+
+def shade(frame, mask, side, scale):
+    """Darken, in place, the patches that were skipped.
+
+    mask bool [Gh, Gw]: recomputed; side: of a patch, in pixels of the network's input; scale (x, y): input pixels for
+    each of the frame's.
+    """
+    rows, columns = (
+        np.minimum((np.arange(n) * s / side).astype(int), limit - 1)
+        for n, s, limit in zip(frame.shape[:2], (scale[1], scale[0]), mask.shape)
+    )
+    skipped = ~mask[rows[:, None], columns]
+    frame[skipped] = frame[skipped] // 5 * 2
+
+
+def draw(frame, detections, names):
+    """Draw the boxes, in place. names: number -> text."""
+    cv2 = opencv.load()
+    for x1, y1, x2, y2, score, number in detections.tolist():
+        colour = COLOURS[int(number) % len(COLOURS)]
+        corner = int(round(x1)), int(round(y1))
+        cv2.rectangle(frame, corner, (int(round(x2)), int(round(y2))), colour, 2)
+        label = "{} {:.2f}".format(names(int(number)), score)
+        cv2.putText(frame, label, (corner[0], max(corner[1] - 4, 10)), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, 1,
+                    cv2.LINE_AA)
