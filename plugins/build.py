@@ -1,0 +1,201 @@
+"""Compiles the native operators: `python plugins/build.py` makes `plugins/libpatchskip.so`.
+
+Needs a C++14 compiler and nothing else: no CMake, no ONNX Runtime headers. setup.py loads this file by itself, so it
+imports nothing of the package. `CXX=aarch64-linux-gnu-g++` cross-compiles; the compiler says for which machine.
+"""
+import argparse
+import contextlib
+import glob
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+PLUGINS = os.path.dirname(os.path.abspath(__file__))
+LIBRARY = os.path.join(PLUGINS, "libpatchskip.so")
+
+FLAGS = (
+    "-std=c++14 -O3 -fPIC -fvisibility=hidden -Wall -Wextra "
+    "-fno-math-errno -fno-trapping-math -ffp-contract=fast -pthread"
+).split()
+
+# The kernels are compiled once for each of these, best first; the library chooses among them when it is loaded.
+ISAS = {
+    "x86_64": [
+        ("avx512", ["-march=skylake-avx512", "-mprefer-vector-width=512"]),
+        ("avx2", ["-mavx2", "-mfma"]),
+        ("portable", []),
+    ],
+    "aarch64": [
+        ("neon", ["-march=armv8-a"]),
+        ("portable", ["-march=armv8-a"]),
+    ],
+}
+OTHER_MACHINE = [("portable", [])]
+
+KERNELS = os.path.join("cpu", "kernels.cc")
+
+
+class BuildError(RuntimeError):
+    """The library could not be built: what was missing, or what the compiler said."""
+
+
+def build(output=LIBRARY, cxx=None, machine=None, verbose=False):
+    """Compiles what has changed and links the library at `output`; -> `output`.
+
+    cxx: the compiler, by default $CXX or the first of g++, c++ and clang++. machine: `x86_64`, `aarch64`, ...; by
+    default the one the compiler makes code for. Raises BuildError when there is no compiler or it fails.
+    """
+    cxx, machine = _tools(cxx, machine)
+    objects = _compile(_sources("cpu") + _sources("onnxruntime"), cxx, machine, verbose)
+    return _link(objects, output, ["-shared", "-Wl,--no-undefined"], cxx, machine, verbose)
+
+
+def build_conformance(output, cxx=None, machine=None, verbose=False):
+    """Builds the conformance runner (plugins/conformance/main.cc) at `output`, static: it runs under an emulator."""
+    cxx, machine = _tools(cxx, machine)
+    objects = _compile(_sources("cpu") + _sources("conformance"), cxx, machine, verbose)
+    return _link(objects, output, ["-static"], cxx, machine, verbose)
+
+
+def target(cxx=None):
+    """The machine that the compiler makes code for, as `uname -m` names it."""
+    return _tools(cxx, None)[1]
+
+
+def _tools(cxx, machine):
+    """-> the compiler's command as a list, and its machine."""
+    cxx = cxx or os.environ.get("CXX")
+    candidates = [cxx] if cxx else ["g++", "c++", "clang++"]
+    for candidate in candidates:
+        command = shlex.split(candidate)
+        try:
+            triple = subprocess.check_output(command + ["-dumpmachine"], stderr=subprocess.DEVNULL)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        machine = machine or triple.decode().split("-")[0] or platform.machine()
+        return command, {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    raise BuildError(
+        "building the native operators: no C++ compiler found (tried {}); "
+        "install g++ (apt install g++) or set CXX".format(", ".join(candidates))
+    )
+
+
+def _sources(folder):
+    return sorted(glob.glob(os.path.join(PLUGINS, folder, "*.cc")))
+
+
+def _compile(sources, cxx, machine, verbose):
+    """Compiles the sources whose objects are out of date; -> all the objects."""
+    folder = _build_folder(machine)
+    isas = ISAS.get(machine, OTHER_MACHINE)
+    headers = [h for ext in ("h", "inc") for h in glob.glob(os.path.join(PLUGINS, "*", "*." + ext))]
+    newest_header = _newest(headers)
+    objects, commands = [], []
+    for source in sources:
+        name = os.path.relpath(source, PLUGINS)
+        variants = [("-" + isa, ["-DPS_ISA=" + isa] + flags) for isa, flags in isas] if name == KERNELS else [("", [])]
+        for suffix, flags in variants:
+            made = os.path.join(folder, name[: -len(".cc")].replace(os.sep, "-") + suffix + ".o")
+            command = cxx + FLAGS + flags + _extra_flags() + ["-c", source, "-o", made]
+            objects.append(made)
+            if _is_stale(made, max(newest_header, os.path.getmtime(source)), made + ".command", command):
+                commands.append((made + ".command", command))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda job: _run(job[1], job[0], verbose), commands))
+    return objects
+
+
+def _link(objects, output, flags, cxx, machine, verbose):
+    """Links `objects` at `output`, which is replaced only when that succeeded."""
+    if not objects:
+        raise BuildError("building {}: no sources under {}; reinstall patchskip".format(output, PLUGINS))
+    output = os.path.abspath(output)
+    os.makedirs(os.path.dirname(output), exist_ok=True)
+    stamp = os.path.join(_build_folder(machine), output.strip(os.sep).replace(os.sep, "-") + ".command")
+    command = cxx + flags + ["-pthread"] + _extra_flags() + objects
+    if _is_stale(output, _newest(objects), stamp, command):
+        with _replacing(output) as temporary:
+            _run(command + ["-o", temporary], None, verbose)
+        _write(stamp, " ".join(command))
+    return output
+
+
+def _build_folder(machine):
+    folder = os.path.join(os.path.dirname(PLUGINS), "build", "plugins-" + machine)
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def _extra_flags():
+    return shlex.split(os.environ.get("CXXFLAGS", ""))
+
+
+def _newest(paths):
+    return max([os.path.getmtime(path) for path in paths] or [0])
+
+
+def _is_stale(made, newest_input, stamp, command):
+    """Is the file missing, older than its inputs, or made by another command than the one kept in `stamp`?"""
+    try:
+        with open(stamp) as file:
+            return file.read() != " ".join(command) or os.path.getmtime(made) < newest_input
+    except OSError:
+        return True
+
+
+def _run(command, stamp, verbose):
+    """Runs the compiler and, when it succeeded, keeps the command in `stamp`."""
+    if verbose:
+        print(" ".join(command), file=sys.stderr)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output = process.communicate()[0].decode("utf-8", "replace").strip()
+    if process.returncode:
+        raise BuildError("building the native operators: `{}` failed:\n{}".format(" ".join(command), output))
+    if output:
+        print(output, file=sys.stderr)
+    if stamp:
+        _write(stamp, " ".join(command))
+
+
+def _write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def _replacing(output):
+    """A temporary path beside `output` that takes its place when the block succeeds."""
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(output), prefix=".patchskip-")
+    os.close(handle)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o755)
+        os.replace(temporary, output)
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", default=LIBRARY, help="the library to make (default: %(default)s)")
+    parser.add_argument("--conformance", metavar="FILE", help="build the conformance runner, and not the library")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the compiler's commands")
+    arguments = parser.parse_args()
+    try:
+        if arguments.conformance:
+            build_conformance(arguments.conformance, verbose=arguments.verbose)
+        else:
+            build(arguments.output, verbose=arguments.verbose)
+    except BuildError as error:
+        print("patchskip: {}".format(error), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""The native library: where it is, whether it fits this machine, and its operators on numpy arrays.
+
+ONNX Runtime loads the same file (`SessionOptions.register_custom_ops_library(library.path())`). `Operator` calls it
+without a runtime between, for tests and benchmarks.
+"""
+import ctypes
+import os
+import platform
+
+import numpy as np
+
+from patchskip.runtime.errors import PatchskipError
+
+FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libpatchskip.so")
+VERSION = "1"
+HOW_TO_BUILD = "build it with `python plugins/build.py` or `pip install .`"
+
+ELF_MACHINES = {3: "i686", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
+DTYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int32): 6}
+INTS, FLOATS, STRING = 0, 1, 2
+MAX_RANK = 6
+
+_loaded = {}
+
+
+class _Attribute(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("kind", ctypes.c_int32),
+        ("count", ctypes.c_int32),
+        ("values", ctypes.c_void_p),
+    ]
+
+
+class _Tensor(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("dtype", ctypes.c_int32),
+        ("rank", ctypes.c_int32),
+        ("shape", ctypes.c_int64 * MAX_RANK),
+    ]
+
+
+def path():
+    """The library's file. Raises PatchskipError when it is missing or built for another machine."""
+    _check_file(FILE)
+    return FILE
+
+
+def load(file=None):
+    """The library as a ctypes.CDLL, loaded once. Raises PatchskipError as `path`, and when its version is not ours."""
+    file = os.path.abspath(file or FILE)
+    if file not in _loaded:
+        _check_file(file)
+        try:
+            library = _declare(ctypes.CDLL(file))
+        except (OSError, AttributeError) as error:
+            raise PatchskipError("loading {}: {}; {}".format(file, error, HOW_TO_BUILD))
+        found = library.ps_version().decode()
+        if found != VERSION:
+            raise PatchskipError("loading {}: it is version {}, this package needs {}; {}".format(
+                file, found, VERSION, HOW_TO_BUILD))
+        _loaded[file] = library
+    return _loaded[file]
+
+
+def set_threads(count):
+    """Threads for the operators that the calling thread runs; 0 = the default ($PATCHSKIP_THREADS, or all cores)."""
+    load().ps_set_threads(count)
+
+
+def isa():
+    """The instruction set in use: `avx512`, `avx2`, `neon` or `portable`."""
+    return load().ps_isa().decode()
+
+
+def isas():
+    """The instruction sets that are built in and that this machine has, best first."""
+    return load().ps_isas().decode().split(",")
+
+
+def set_isa(name):
+    """Chooses the instruction set of the operators made from now on. Raises PatchskipError for one not in `isas()`."""
+    if load().ps_set_isa(name.encode()):
+        raise PatchskipError("instruction set {!r} is not usable here; one of {} is".format(name, ", ".join(isas())))
+
+
+class Operator(object):
+    """One native operator.
+
+    name: `PatchMask`, `PatchGate` or `PatchSkip`. attributes: {name: str, int, float, or a sequence of int or float},
+    as in docs/op-spec.md. Raises PatchskipError when the library refuses them.
+    """
+
+    def __init__(self, name, attributes):
+        self._library = load()
+        self._handle = None
+        keep = [_attribute(key, value) for key, value in attributes.items()]
+        array = (_Attribute * len(keep))(*[item[0] for item in keep])
+        self._handle = self._library.ps_create(name.encode(), array, len(keep))
+        if not self._handle:
+            raise PatchskipError(self._error())
+
+    def run(self, inputs, outputs):
+        """Writes `outputs`. Both are lists of C-contiguous arrays, float32, uint8 or int32; None where one is absent.
+
+        An output may be the same memory as `cache` or `reference`. Raises PatchskipError when the library refuses the
+        arrays: nothing has been written then.
+        """
+        ins = (_Tensor * len(inputs))(*[_tensor(array) for array in inputs])
+        outs = (_Tensor * len(outputs))(*[_tensor(array) for array in outputs])
+        if self._library.ps_run(self._handle, ins, len(inputs), outs, len(outputs)):
+            raise PatchskipError(self._error())
+
+    def __del__(self):
+        if self._handle:
+            self._library.ps_destroy(self._handle)
+
+    def _error(self):
+        return self._library.ps_last_error().decode("utf-8", "replace")
+
+
+def _check_file(file):
+    try:
+        with open(file, "rb") as stream:
+            header = stream.read(20)
+    except OSError as error:
+        raise PatchskipError("loading the native operators: {}: {}; {}".format(file, error.strerror, HOW_TO_BUILD))
+    if header[:4] != b"\x7fELF" or len(header) < 20:
+        raise PatchskipError("loading {}: not a shared library (truncated?); {}".format(file, HOW_TO_BUILD))
+    number = int.from_bytes(header[18:20], "little")
+    built_for, here = ELF_MACHINES.get(number, "ELF machine {}".format(number)), platform.machine()
+    if here in ELF_MACHINES.values() and built_for != here:
+        raise PatchskipError("loading {}: built for {}, this machine is {}; {}".format(
+            file, built_for, here, HOW_TO_BUILD))
+
+
+def _declare(library):
+    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32
+    tensors, attributes = ctypes.POINTER(_Tensor), ctypes.POINTER(_Attribute)
+    for name, result, arguments in (
+        ("ps_version", text, []),
+        ("ps_last_error", text, []),
+        ("ps_create", pointer, [text, attributes, number]),
+        ("ps_run", number, [pointer, tensors, number, tensors, number]),
+        ("ps_destroy", None, [pointer]),
+        ("ps_isa", text, []),
+        ("ps_isas", text, []),
+        ("ps_set_isa", number, [text]),
+        ("ps_set_threads", None, [number]),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def attribute_values(value):
+    """An attribute's value -> (kind, array), as ps_attribute has them: int64, float32, or the bytes of a string."""
+    if isinstance(value, str):
+        return STRING, np.frombuffer(value.encode(), np.uint8)
+    values = np.atleast_1d(np.asarray(value))
+    if values.size == 0 or values.dtype.kind in "biu":
+        return INTS, np.ascontiguousarray(values, np.int64)
+    return FLOATS, np.ascontiguousarray(values, np.float32)
+
+
+def _attribute(name, value):
+    """-> (_Attribute, what it points into)."""
+    kind, values = attribute_values(value)
+    name = name.encode()
+    return _Attribute(name, kind, values.size, values.ctypes.data), (name, values)
+
+
+def _tensor(array):
+    if array is None:
+        return _Tensor(None, 0, 0, (ctypes.c_int64 * MAX_RANK)())
+    if array.dtype not in DTYPES or not array.flags.c_contiguous or array.ndim > MAX_RANK:
+        raise PatchskipError("an operator's array is {} {}{}; expected float32, uint8 or int32, C-contiguous".format(
+            array.dtype, array.shape, "" if array.flags.c_contiguous else ", strided"))
+    shape = (ctypes.c_int64 * MAX_RANK)(*array.shape)
+    return _Tensor(array.ctypes.data, DTYPES[array.dtype], array.ndim, shape)

@@ -1,0 +1,80 @@
+"""How far a float32 result may lie from the reference's, element by element.
+
+A float32 sum of K products errs by at most K u sum|products|, with u = 2^-24; rounding errors being of either sign, a
+sound implementation stays under a few sqrt(K) u sum|products|, which is what is asked for. Operators that only move
+values have no error at all.
+"""
+import math
+
+import numpy as np
+
+from patchskip.plugins.reference import operators
+from patchskip.plugins.reference.patches import as_image, cell_means, evaluate
+
+U = 2.0**-24
+
+# Functions that are not a few float32 operations: the accuracy asked of them, relative and absolute.
+TRANSCENDENTAL = {"SiLU": (2e-6, 1e-7), "Sigmoid": (2e-6, 1e-7)}
+
+
+def patch_skip(op_type, inputs, size, activation, params, residual, attributes):
+    """-> float64 tolerance, of the whole output's shape [1, H, W, C]."""
+    bare = {key: value for key, value in attributes.items() if key != "residual"}
+    error, value = _operator(op_type, inputs, size, bare)
+    if residual == "before":
+        error = error + U * (np.abs(value) + np.abs(inputs[-1]))
+        value = value + inputs[-1]
+    result = operators.activate(value, activation, params)
+    error = _activation(error, value, result, activation, params)
+    if residual == "after":
+        error = error + U * (np.abs(result) + np.abs(inputs[-1]))
+    return error
+
+
+def _operator(op_type, inputs, size, attributes):
+    """-> (tolerance, value) before residual and activation."""
+    if op_type == "Flatten":
+        value = np.concatenate([x.reshape(1, -1, x.shape[-1]) for x in inputs], axis=1).astype(np.float64)
+        return np.zeros_like(value), value
+    value = evaluate(op_type, inputs, size, **attributes)
+    if op_type in ("Conv", "ConvTranspose"):
+        magnitude = evaluate(op_type, [np.abs(x) for x in inputs], size, **attributes)
+        weight = inputs[1]
+        terms = weight[0].size if op_type == "Conv" else weight[:, 0].size // attributes["group"]
+        return (4 + 2 * math.sqrt(terms)) * U * magnitude, value
+    if op_type == "AveragePool":
+        magnitude = evaluate(op_type, [np.abs(inputs[0])], size, **attributes)
+        terms = attributes["kernel_shape"][0] * attributes["kernel_shape"][1]
+        return (4 + 2 * math.sqrt(terms)) * U * magnitude, value
+    if op_type == "Resize" and attributes["mode"] == "linear":
+        return 8 * U * evaluate(op_type, [np.abs(inputs[0])], size, **attributes), value
+    if op_type in ("Add", "Mul"):
+        return U * np.abs(value), value
+    return np.zeros(value.shape), value
+
+
+def _activation(error, value, result, activation, params):
+    """How the tolerance `error` on `value` passes through the activation."""
+    if activation == "None":
+        return error + U * np.abs(result) * (error > 0)  # the rounding of the sum itself
+    if activation in ("LeakyRelu", "PRelu"):
+        return error * np.maximum(1, np.abs(np.asarray(params))) + U * np.abs(result)
+    if activation == "HardSwish":
+        return 1.5 * error + 4 * U * np.abs(value)
+    if activation == "HardSigmoid":
+        alpha, beta = (abs(p) for p in params)
+        return alpha * error + 2 * U * (alpha * np.abs(value) + beta)
+    if activation in TRANSCENDENTAL:
+        relative, absolute = TRANSCENDENTAL[activation]
+        return 1.1 * error + relative * np.abs(result) + absolute
+    return error + U * np.abs(result)
+
+
+def gate_reference(x, cell, layout="NHWC", channels=None, scale=None, bias=None):
+    """Tolerance of PatchGate's new reference: [ceil(H/cell), ceil(W/cell), C]."""
+    magnitude = np.abs(as_image(x, layout, channels).astype(np.float64))[0]
+    if scale is not None:
+        magnitude = magnitude * np.abs(scale)
+    if bias is not None:
+        magnitude = magnitude + np.abs(bias)
+    return (4 + 2 * cell) * U * cell_means(magnitude, cell)

@@ -1,0 +1,18 @@
+"""The list of cases, of every operator: what each implementation must pass."""
+from . import convolution, gates, local
+from .problems import full, problem
+from .specs import Skip
+
+CASES = convolution.CASES + local.CASES + gates.CASES
+
+_names = [spec.name for spec in CASES]
+assert len(set(_names)) == len(_names), sorted({name for name in _names if _names.count(name) > 1})
+
+
+def calls(specs=None):
+    """Every (problem, threads) that the tests run."""
+    for spec in CASES if specs is None else specs:
+        yield problem(spec), 1
+        yield problem(spec), 2
+        if isinstance(spec, Skip):
+            yield full(problem(spec)), 1

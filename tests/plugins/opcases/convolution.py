@@ -1,0 +1,184 @@
+"""Cases of Conv and ConvTranspose: shapes by their relation to the tile, then kernels, activations, residuals, gates."""
+from .specs import MASKS, Skip
+
+CHANNELS = (1, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65, 80, 128)
+
+ACTIVATIONS = (
+    ("None", ()),
+    ("Relu", ()),
+    ("Clip", (0.0, 6.0)),
+    ("Clip", (-0.25, 0.75)),
+    ("LeakyRelu", (0.125,)),
+    ("LeakyRelu", (-0.5,)),
+    ("PRelu", (0.25,)),
+    ("PRelu", "per channel"),
+    ("SiLU", ()),
+    ("HardSwish", ()),
+    ("HardSigmoid", (0.2, 0.5)),
+    ("HardSigmoid", (1 / 6, 0.5)),
+    ("Sigmoid", ()),
+)
+
+
+def pair(value):
+    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+
+
+def conv(tag, size, c_in, c_out, kernel=3, stride=1, dilation=1, pads=None, group=1, **rest):
+    """pads: (begin y, begin x, end y, end x), or None for those that keep the size at stride 1."""
+    kernel, stride, dilation = pair(kernel), pair(stride), pair(dilation)
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation)]
+    if pads is None:
+        pads = tuple(r // 2 for r in reach) + tuple(r - r // 2 for r in reach)
+    output = tuple((n + pads[i] + pads[i + 2] - reach[i] - 1) // stride[i] + 1 for i, n in enumerate(size))
+    attributes = {
+        "kernel_shape": kernel, "strides": stride, "dilations": dilation, "pads": pads, "group": group,
+    }
+    name = "conv-{}-{}x{}-{}to{}-k{}x{}".format(tag, *size, c_in, c_out, *kernel)
+    return Skip(name, "Conv", (tuple(size) + (c_in,),), output + (c_out,), attributes, **rest)
+
+
+def depthwise(tag, size, channels, multiplier=1, **rest):
+    return conv("depthwise-" + tag, size, channels, channels * multiplier, group=channels, **rest)
+
+
+def transpose(tag, size, c_in, c_out, kernel, stride, pads=(0, 0, 0, 0), output_padding=0, group=1, dilation=1, **rest):
+    kernel, stride, dilation = pair(kernel), pair(stride), pair(dilation)
+    output = tuple(
+        (n - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1 + pair(output_padding)[i] - pads[i] - pads[i + 2]
+        for i, n in enumerate(size)
+    )
+    attributes = {
+        "kernel_shape": kernel, "strides": stride, "dilations": dilation, "pads": pads, "group": group,
+    }
+    name = "transpose-{}-{}x{}-{}to{}-k{}x{}".format(tag, *size, c_in, c_out, *kernel)
+    return Skip(name, "ConvTranspose", (tuple(size) + (c_in,),), output + (c_out,), attributes, **rest)
+
+
+# Channels and pixels: less than, equal to, more than and prime to any tile.
+SHAPES = (
+    [conv("in", (7, 6), c, 16) for c in CHANNELS]
+    + [conv("out", (5, 7), 16, c) for c in CHANNELS if c != 16]
+    + [conv("in", (7, 9), c, 24, kernel=1) for c in CHANNELS]
+    + [conv("out", (6, 9), 24, c, kernel=1) for c in CHANNELS]
+    + [depthwise("channels", (7, 6), c) for c in CHANNELS]
+    + [depthwise("multiplier", (6, 5), c, 2) for c in (1, 3, 4, 8, 15, 16, 17, 24)]
+    + [conv("group", (5, 6), g * i, g * o, group=g) for g in (2, 3) for i, o in
+       ((1, 2), (3, 5), (4, 4), (5, 3), (8, 16), (16, 8), (17, 15), (32, 33))]
+    + [conv("group-pointwise", (5, 6), 2 * c, 2 * c, kernel=1, group=2) for c in (3, 16, 29)]
+    + [conv("pixels", size, 8, 16, mask="full") for size in
+       ((1, 1), (1, 2), (3, 1), (1, 7), (2, 4), (3, 3), (1, 13), (4, 4), (5, 5), (1, 17), (23, 1), (7, 7), (8, 8))]
+    + [conv("pixels", size, 16, 48, kernel=1, mask="full") for size in
+       ((1, 1), (1, 3), (1, 5), (2, 3), (1, 7), (2, 4), (3, 3), (1, 11), (1, 13), (4, 4), (1, 31), (7, 7))]
+    + [depthwise("pixels", size, 16, mask="full") for size in
+       ((1, 1), (1, 2), (3, 1), (1, 7), (2, 4), (3, 3), (1, 13), (5, 5), (1, 17), (23, 1), (8, 8))]
+)
+
+KERNELS = [
+    make(tag, (13, 11), *channels, **shape)
+    for make, channels in ((conv, (5, 18)), (depthwise, (20,)))
+    for tag, shape in (
+        ("k5", dict(kernel=5)),
+        ("k7", dict(kernel=7)),
+        ("k6s2", dict(kernel=6, stride=2, pads=(2, 2, 2, 2))),
+        ("k4", dict(kernel=4)),
+        ("k2s2", dict(kernel=2, stride=2, pads=(0, 0, 0, 0))),
+        ("row", dict(kernel=(1, 3))),
+        ("column", dict(kernel=(3, 1))),
+        ("column-stride", dict(kernel=(5, 1), stride=(2, 1))),
+        ("s2", dict(stride=2)),
+        ("s2-tensorflow", dict(stride=2, pads=(0, 0, 1, 1))),
+        ("s3", dict(stride=3)),
+        ("s2x1", dict(stride=(2, 1))),
+        ("pointwise-s2", dict(kernel=1, stride=2)),
+        ("pointwise-padded", dict(kernel=1, pads=(1, 0, 2, 1))),
+        ("d2", dict(dilation=2)),
+        ("d3x1-s2", dict(dilation=(3, 1), stride=2)),
+        ("no-pads", dict(pads=(0, 0, 0, 0))),
+        ("asymmetric", dict(pads=(2, 0, 0, 1))),
+        ("wide-pads", dict(pads=(4, 5, 4, 3))),
+        ("k7-small-map", dict(kernel=7, dilation=3)),
+    )
+]
+
+ACTIVATED = [
+    make("act-{}{}".format(activation, i), (9, 8), *channels, activation=activation, params=params, **rest)
+    for i, (activation, params) in enumerate(ACTIVATIONS)
+    for make, channels, rest in (
+        (conv, (7, 21), dict(kernel=3)),
+        (conv, (24, 32), dict(kernel=1)),
+        (depthwise, (19,), dict(kernel=3)),
+        (transpose, (6, 17), dict(kernel=4, stride=2, pads=(1, 1, 1, 1))),
+    )
+]
+
+RESIDUAL = [
+    make("residual-{}-{}".format(residual, activation), (9, 7), *channels, activation=activation, params=params,
+         residual=residual, **rest)
+    for residual in ("before", "after")
+    for activation, params in (("None", ()), ("Relu", ()), ("SiLU", ()), ("PRelu", "per channel"))
+    for make, channels, rest in (
+        (conv, (12, 21), dict(kernel=3)),
+        (conv, (24, 32), dict(kernel=1, cell=1)),
+        (conv, (12, 22), dict(kernel=3, group=2)),
+        (depthwise, (19,), dict(kernel=5, stride=2)),
+        (transpose, (5, 17), dict(kernel=2, stride=2)),
+    )
+]
+
+TRANSPOSED = [
+    transpose(tag, (7, 6), c_in, c_out, group=group, **shape)
+    for c_in, c_out, group in ((3, 17, 1), (16, 32, 1), (33, 5, 1), (19, 19, 19), (16, 16, 16), (8, 12, 2), (5, 10, 5))
+    for tag, shape in (
+        ("k4s2-g{}".format(group), dict(kernel=4, stride=2, pads=(1, 1, 1, 1))),
+        ("k2s2-g{}".format(group), dict(kernel=2, stride=2)),
+        ("k8s4-g{}".format(group), dict(kernel=8, stride=4, pads=(2, 2, 2, 2))),
+        ("k3s2-g{}".format(group), dict(kernel=3, stride=2, pads=(1, 1, 1, 1), output_padding=1)),
+        ("k3s1-g{}".format(group), dict(kernel=3, stride=1, pads=(1, 1, 1, 1))),
+        ("k2s3-g{}".format(group), dict(kernel=2, stride=3, output_padding=(1, 0))),
+        ("k3x2s2x1-g{}".format(group), dict(kernel=(3, 2), stride=(2, 1), pads=(0, 1, 1, 0))),
+        ("k3s2d2-g{}".format(group), dict(kernel=3, stride=2, dilation=2, pads=(2, 1, 1, 2))),
+    )
+]
+
+# Every mask, patch side and memory.
+MASKED = [
+    make("{}-p{}-{}".format(mask.replace(" ", "-"), patch, "inplace" if in_place else "copied"), size, *channels,
+         mask=mask, patch=patch, in_place=in_place, **rest)
+    for i, mask in enumerate(MASKS)
+    for j, patch in enumerate((1, 2, 3, 4, 8, 16, 40))
+    for make, size, channels, rest, in_place in (
+        (conv, (17, 19), (6, 18), dict(kernel=3), (i + j) % 2),
+        (conv, (19, 17), (8, 16), dict(kernel=1), (i + j + 1) % 2),
+        (depthwise, (17, 19), (20,), dict(kernel=3), (i + j) % 2),
+        (transpose, (9, 8), (5, 9), dict(kernel=4, stride=2, pads=(1, 1, 1, 1)), (i + j + 1) % 2),
+    )
+]
+
+GATED = [
+    make("gated-p{}-c{}-{}-{}".format(patch, cell, cache, mask), size, *channels, patch=patch, cell=cell, cache=cache,
+         mask=mask, in_place=in_place, activation="SiLU", **rest)
+    for patch, cell in ((1, 1), (2, 1), (2, 2), (3, 1), (3, 3), (4, 2), (4, 4), (8, 2), (8, 4), (8, 8), (16, 8))
+    for cache, mask, in_place in (("random", "random", 1), ("random", "full", 0), ("nan", "random", 1))
+    for make, size, channels, rest in (
+        (conv, (25, 22), (6, 18), dict(kernel=3)),
+        (conv, (22, 25), (8, 33), dict(kernel=1)),
+        (depthwise, (25, 22), (20,), dict(kernel=3)),
+        (transpose, (12, 11), (5, 9), dict(kernel=4, stride=2, pads=(1, 1, 1, 1))),
+    )
+]
+
+# Enough work for every thread.
+LARGE = [
+    conv("large", (40, 36), 48, 64, patch=2),
+    conv("large-s2", (48, 40), 24, 96, stride=2, patch=4, activation="SiLU"),
+    conv("large-gated", (40, 36), 64, 96, kernel=1, patch=4, cell=2, activation="SiLU"),
+    conv("large-first-layer", (64, 80), 3, 16, stride=2, patch=8, activation="Relu"),
+    conv("large-reduction", (12, 13), 512, 33, patch=1),
+    conv("large-pointwise-reduction", (24, 17), 1152, 65, kernel=1, patch=1),
+    depthwise("large", (48, 40), 96, kernel=5, patch=4, activation="HardSwish"),
+    depthwise("large-gated", (48, 40), 64, patch=4, cell=2, activation="SiLU"),
+    transpose("large", (20, 24), 32, 40, 4, 2, (1, 1, 1, 1), patch=4),
+]
+
+CASES = SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + LARGE
