@@ -12,6 +12,7 @@ from .errors import PatchskipError, one_line
 from .files import atomic_text
 
 OK, WARN, FAIL = "ok", "warn", "fail"
+NATIVE = "native library"  # what comes after it in CHECKS needs it
 
 
 def add_arguments(parser):
@@ -28,6 +29,8 @@ def main(args):
         results.append({"check": name, "status": status, "found": found, "mend": mend})
         if not args.quiet and args.json != "-":
             print("{:<5} {:<18} {}{}".format(status, name, found, "; " + mend if mend else ""), flush=True)
+        if name == NATIVE and status == FAIL:
+            break
     failed = any(result["status"] == FAIL for result in results)
     if args.json:
         with atomic_text(args.json) as file:
@@ -74,7 +77,8 @@ def _threads():
     if asked is None:
         return OK, "{} (all cores)".format(cores), ""
     if not asked.isdigit() or not 1 <= int(asked) <= cores:
-        return WARN, "PATCHSKIP_THREADS is {!r}, there are {} cores".format(asked, cores), "set it to 1..{}".format(cores)
+        found = "PATCHSKIP_THREADS is {!r}, there are {} cores".format(asked, cores)
+        return WARN, found, "set it to 1..{}".format(cores)
     return OK, "{} of {} cores (PATCHSKIP_THREADS)".format(asked, cores), ""
 
 
@@ -96,8 +100,8 @@ CHECKS = [
     ("onnxruntime", _package("onnxruntime", "onnxruntime", FAIL, "it runs the models")),
     ("opencv", _package("cv2", "opencv-python-headless", FAIL, "it reads and writes video")),
     ("onnx", _package("onnx", "onnx", WARN, "only export and inspect need it")),
-    ("native library", _native_library),
-    ("instruction set", _instruction_set),
     ("threads", _threads),
+    (NATIVE, _native_library),
+    ("instruction set", _instruction_set),
     ("self-check", _self_check),
 ]
