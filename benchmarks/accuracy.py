@@ -58,8 +58,8 @@ def _image_size(path):
 
 def frame_number(source, index):
     """The ground truth's number of frame `index` (from 0): an image's file name where that is a number, else index + 1."""
-    names = getattr(source, "names", None)
-    stem = Path(names[index]).stem if names else ""
+    paths = getattr(source, "paths", None)
+    stem = Path(paths[index]).stem if paths else ""
     return int(stem) if stem.isdigit() else index + 1
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from patchskip.plugins import library
 from patchskip.runtime import native
-from patchskip.runtime.model import import_onnxruntime
+from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.model import DTYPES, import_onnxruntime
 
 
 def dense_options(threads):
@@ -37,18 +38,27 @@ class BoundSession:
         self._session, self.arrays = session, dict(arrays)
         self._binding = session.io_binding()
         for node in session.get_inputs():
-            self._bind(self._binding.bind_input, node.name)
+            self.bind_input(node.name, self.arrays[node.name])
         for node in session.get_outputs():
             source = (aliases or {}).get(node.name)
-            self.arrays[node.name] = self.arrays[source] if source else np.empty(node.shape, np.float32)
-            self._bind(self._binding.bind_output, node.name)
+            self.arrays[node.name] = self.arrays[source] if source else _empty(node)
+            array = self.arrays[node.name]
+            self._binding.bind_output(node.name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
 
-    def _bind(self, bind, name):
-        array = self.arrays[name]
-        bind(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
+    def bind_input(self, name, array):
+        """Read the input from `array`, C-contiguous, from now on."""
+        self.arrays[name] = array
+        self._binding.bind_input(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
 
     def run(self):
         self._session.run_with_iobinding(self._binding)
+
+
+def _empty(node):
+    fixed = all(isinstance(size, int) for size in node.shape)
+    if not fixed or node.type not in DTYPES:
+        raise PatchskipError(f"output {node.name} is {node.type} {node.shape}; its shape should be fixed")
+    return np.empty(node.shape, DTYPES[node.type])
 
 
 class ProfiledDense(BoundSession):

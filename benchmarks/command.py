@@ -1,0 +1,159 @@
+"""`patchskip benchmark`: a patch-skipping network against the dense one it was made from, on the same frames."""
+
+import json
+
+import numpy as np
+
+import patchskip
+from patchskip.benchmarks import accuracy, environment, profiling, report, timing
+from patchskip.benchmarks.dense import DenseModel, image_size
+from patchskip.benchmarks.measure import measure_quality, measure_times
+from patchskip.runtime import native, opencv, tasks
+from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.files import atomic_text
+from patchskip.runtime.progress import Progress
+from patchskip.runtime.sources import open_source
+
+MIN_FRAMES = 100
+MAX_SPREAD = 1.25  # of the dense network's p90 over its p50: its work is the same on every frame
+
+
+def add_arguments(parser):
+    parser.add_argument("model", metavar="MODEL", help="what `patchskip export` wrote")
+    parser.add_argument("--source", required=True, metavar="VIDEO", help="a video, a folder of images or synthetic://")
+    parser.add_argument("--dense", required=True, metavar="DENSE.onnx", help="the network that MODEL was exported from")
+    parser.add_argument("--gt", metavar="GT.txt", help="MOTChallenge ground truth: adds the AP50 of persons")
+    parser.add_argument("--threads", type=int, metavar="N", help="for both (default: PATCHSKIP_THREADS, or all cores)")
+    parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
+    parser.add_argument("--task", choices=sorted(tasks.TASKS), help="what the outputs mean (default: found out)")
+    parser.add_argument("--report", metavar="FILE.html", help="write a page that shows the results")
+    parser.add_argument("--profile", action="store_true", help="add the time of every layer at this clip's activity")
+
+
+def main(args):
+    if args.frames is not None and args.frames < 2:
+        raise PatchskipError(f"--frames is {args.frames}; the first frame is reported apart, so give 2 or more")
+    threads = native.default_threads() if args.threads is None else args.threads
+    skip = patchskip.load(args.model, threads)
+    dense = DenseModel(args.dense, threads, image_size(skip.inputs[0]["shape"]), skip.metadata.get("preprocess"))
+    check_outputs(skip, dense)
+    source = open_source(args.source)
+    task = args.task or tasks.guess(skip)
+    truth = accuracy.GroundTruth(args.gt) if args.gt else None
+    if truth and task != "detect":
+        raise PatchskipError(f"--gt needs a detector, and {args.model} has the outputs {skip.outputs}; leave it out")
+    opencv.load().setNumThreads(threads)
+
+    total = min((n for n in (source.count, args.frames) if n), default=None)
+    with Progress("times", total, args.quiet) as progress, environment.Watch() as watch:
+        times = measure_times(dense, skip, source, task, args.frames, progress)
+    with Progress("quality", total, args.quiet) as progress:
+        quality = measure_quality(dense, skip, source, task, truth, args.frames, progress)
+    result = summarise(times, quality, threads, watch)
+    result["model"], result["dense_model"], result["source"] = str(args.model), str(args.dense), str(args.source)
+    if args.profile:
+        result["profile"] = profiling.profile(args.model, threads, source, args.frames)
+    if args.json:
+        with atomic_text(args.json) as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")
+    if args.report:
+        with atomic_text(args.report) as file:
+            file.write(report.page(result, times, quality, report.example(source, quality, task)))
+    if not args.quiet and args.json != "-":
+        print(describe(result))
+    return 0
+
+
+def check_outputs(skip, dense):
+    """Raise PatchskipError unless both have the same outputs: then they are no two forms of one network."""
+    shapes = [{entry["name"]: entry["shape"] for entry in model.outputs} for model in (skip, dense)]
+    if shapes[0] != shapes[1]:
+        raise PatchskipError(
+            f"{skip.path} has the outputs {shapes[0]} and {dense.path} {shapes[1]}; give the network it was exported from"
+        )
+
+
+def summarise(times, quality, threads, watch):
+    """-> the benchmark's JSON."""
+    dense_times, skip_times = times
+    dense, skip = dense_times.summary(), skip_times.summary()
+    active = float(quality.active[skip_times.counted].mean())
+    inference = dense["stages"]["inference"]["mean_ms"] / skip["stages"]["inference"]["mean_ms"]
+    result = {
+        "frames": int(skip_times.counted.sum()),
+        "threads": threads,
+        "dense": dense,
+        "skip": skip,
+        "speedup": dense["mean_ms"] / skip["mean_ms"],
+        "inference_speedup": inference,
+        "active_macs": active,
+        "efficiency": inference * active,
+        "fidelity": {
+            "max_rel_error": float(quality.errors.max()),
+            "mean_rel_error": float(quality.errors.mean()),
+        },
+        "first_frame": {"dense_ms": float(dense_times.total[0]), "skip_ms": float(skip_times.total[0])},
+        "layers": quality.layers,
+        "interleave": timing.HOW,
+        "environment": environment.describe(threads),
+    }
+    if quality.ap50:
+        result["accuracy"] = {kind: {"ap50": value} for kind, value in quality.ap50.items()}
+        result["accuracy"]["convention"] = {
+            "confidence": accuracy.CONFIDENCE,
+            "nms": accuracy.NMS,
+            "iou": 0.5,
+            "class": "person",
+        }
+    result["reasons"] = reasons(result, quality) + watch.reasons()
+    result["valid"] = not result["reasons"]
+    return result
+
+
+def reasons(result, quality):
+    """Why the numbers are not to be trusted."""
+    found = []
+    if result["frames"] < MIN_FRAMES:
+        found.append(f"{result['frames']} frames were timed; {MIN_FRAMES} or more are needed")
+    spread = result["dense"]["p90_ms"] / result["dense"]["p50_ms"]
+    if spread > MAX_SPREAD:
+        found.append(f"the dense network's p90 is {spread:.2f} times its p50, above {MAX_SPREAD}: the machine was not quiet")
+    if result["threads"] > environment.cores():
+        found.append(f"{result['threads']} threads on {environment.cores()} cores")
+    if not np.isfinite(quality.errors).all():
+        found.append(f"{int((~np.isfinite(quality.errors)).sum())} frames have outputs that are not finite")
+    return found
+
+
+def describe(result):
+    """-> the results as text."""
+    lines = [f"{'ms a frame':12}{'mean':>9}{'p50':>9}{'p90':>9}{'p99':>9}   preprocess  inference  decode"]
+    for kind in ("dense", "skip"):
+        row, stages = result[kind], result[kind]["stages"]
+        lines.append(
+            f"{kind:12}"
+            + "".join(f"{row[key]:9.3f}" for key in ("mean_ms", "p50_ms", "p90_ms", "p99_ms"))
+            + f"{stages['preprocess']['mean_ms']:13.3f}{stages['inference']['mean_ms']:11.3f}"
+            + f"{stages['decode']['mean_ms']:8.3f}"
+        )
+    lines.append(
+        f"{result['speedup']:.2f}x end to end, {result['inference_speedup']:.2f}x inference, "
+        f"{result['active_macs']:.1%} of the MACs active, efficiency {result['efficiency']:.2f}"
+    )
+    first, error = result["first_frame"], result["fidelity"]
+    lines.append(
+        f"first frame: dense {first['dense_ms']:.2f} ms, skip {first['skip_ms']:.2f} ms; relative error: "
+        f"max {error['max_rel_error']:.2g}, mean {error['mean_rel_error']:.2g}"
+    )
+    if "accuracy" in result:
+        dense, skip = (result["accuracy"][kind]["ap50"] for kind in ("dense", "skip"))
+        lines.append(f"AP50 of persons: dense {dense:.4f}, skip {skip:.4f} ({100 * (skip - dense):+.2f} points)")
+    lines.append(
+        f"{result['frames']} frames, {result['threads']} threads, {result['environment']['isa']}, "
+        f"{result['environment']['cpu']}, ONNX Runtime {result['environment']['onnxruntime']}"
+    )
+    lines += [f"not to be trusted: {reason}" for reason in result["reasons"]]
+    if "profile" in result:
+        lines.append(profiling.table(result["profile"]))
+    return "\n".join(lines)

@@ -1,0 +1,119 @@
+"""`patchskip compare`: do two models give the same outputs on a clip? Does one give what a full recomputation gives?"""
+
+import json
+
+import numpy as np
+
+import patchskip
+from patchskip.benchmarks.dense import difference, is_patchskip, open_model
+from patchskip.benchmarks.measure import frames_of
+from patchskip.runtime import native
+from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.files import atomic_text
+from patchskip.runtime.preprocess import Preprocess
+from patchskip.runtime.progress import Progress
+from patchskip.runtime.sources import open_source
+
+
+def add_arguments(parser):
+    parser.add_argument("a", metavar="A", help="a model that `patchskip export` wrote, or any ONNX network")
+    parser.add_argument("b", metavar="B", nargs="?", help="the model that A should agree with")
+    parser.add_argument("--source", required=True, metavar="VIDEO", help="a video, a folder of images or synthetic://")
+    parser.add_argument("--full", action="store_true", help="compare A with its own recomputation of every frame, bit by bit")
+    parser.add_argument("--atol", type=float, default=0.0, help="allowed absolute difference (default: %(default)s)")
+    parser.add_argument(
+        "--rtol", type=float, default=1e-4, help="allowed share of the output's largest magnitude (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="default: PATCHSKIP_THREADS, or all cores")
+    parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
+
+
+def main(args):
+    if args.full == bool(args.b):
+        raise PatchskipError("compare takes two models, or one and --full; see `patchskip compare --help`")
+    if args.frames is not None and args.frames < 1:
+        raise PatchskipError(f"--frames is {args.frames}; give 1 or more")
+    threads = native.default_threads() if args.threads is None else args.threads
+    a, b = open_pair(args.a, args.a if args.full else args.b, threads, args.full)
+    source = open_source(args.source)
+    total = min((n for n in (source.count, args.frames) if n), default=None)
+    with Progress("compare", total, args.quiet) as progress:
+        result = compare(a, b, source, args, progress)
+    result.update(a=str(args.a), b=f"{args.a}, recomputed in full" if args.full else str(args.b), source=str(args.source))
+    if args.json:
+        with atomic_text(args.json) as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")
+    if not args.quiet and args.json != "-":
+        print(describe(result))
+    return 0 if result["same"] else 1
+
+
+def open_pair(a, b, threads, full):
+    """Both models; a dense one takes the other's image size and preprocessing."""
+    if full:
+        model = patchskip.load(a, threads)
+        return model, model
+    if is_patchskip(a):
+        first = open_model(a, threads)
+        return first, open_model(b, threads, like=first)
+    second = open_model(b, threads)
+    return open_model(a, threads, like=second if is_patchskip(b) else None), second
+
+
+def compare(a, b, source, args, progress):
+    """-> {"same", "frames", "outputs": {name: {"max_abs_error", "max_rel_error", "mean_rel_error", "worst_frame",
+    "frames_over"}}, "atol", "rtol", "full"}. Frames and errors as in `args`."""
+    streams = a.stream(), b.stream()
+    inputs = [(model.inputs[0]["name"], Preprocess(model.inputs[0], model.metadata.get("preprocess"))) for model in (a, b)]
+    names = [output["name"] for output in b.outputs]
+    if sorted(names) != sorted(output["name"] for output in a.outputs):
+        raise PatchskipError(
+            f"{a.path} has the outputs {[output['name'] for output in a.outputs]} and {b.path} {names}; "
+            "compare two forms of one network"
+        )
+    errors = {name: [] for name in names}
+    over = dict.fromkeys(names, 0)
+    for index, frame in enumerate(frames_of(source, args.frames)):
+        if args.full:
+            streams[1].reset()
+        found, expected = (
+            stream.infer({name: prepare(frame)}, copy=False)
+            for stream, (name, prepare) in zip(streams, inputs, strict=True)
+        )
+        for name in names:
+            if found[name].shape != expected[name].shape:
+                shapes = list(found[name].shape), list(expected[name].shape)
+                raise PatchskipError(f"output {name} is {shapes[0]} in {a.path} and {shapes[1]} in {b.path}; export again")
+            absolute, relative = difference(found[name], expected[name])
+            errors[name].append((absolute, relative))
+            if args.full:
+                over[name] += found[name].tobytes() != expected[name].tobytes()
+            else:
+                limit = args.atol + args.rtol * float(np.abs(expected[name]).max(initial=0))
+                over[name] += not absolute <= limit  # NaN is over
+        progress.update(index + 1)
+    outputs = {}
+    for name, pairs in errors.items():
+        absolute, relative = np.array(pairs).T
+        outputs[name] = {
+            "max_abs_error": float(absolute.max()),
+            "max_rel_error": float(relative.max()),
+            "mean_rel_error": float(relative.mean()),
+            "worst_frame": int(np.argmax(relative)),
+            "frames_over": int(over[name]),
+        }
+    limits = {"full": args.full, "atol": 0.0 if args.full else args.atol, "rtol": 0.0 if args.full else args.rtol}
+    return {"same": not any(over.values()), "frames": len(pairs), "outputs": outputs, **limits}
+
+
+def describe(result):
+    allowed = "bit for bit" if result["full"] else f"atol {result['atol']:g}, rtol {result['rtol']:g}"
+    verdict = "the same" if result["same"] else "different"
+    lines = [f"{verdict} ({allowed}) over {result['frames']} frames: {result['a']} and {result['b']}"]
+    for name, row in result["outputs"].items():
+        lines.append(
+            f"  {name}: max abs error {row['max_abs_error']:.3g}, max rel error {row['max_rel_error']:.3g} "
+            f"(frame {row['worst_frame']}), {row['frames_over']} frames over"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,106 @@
+"""What `patchskip benchmark` measures: the time of every stage of every frame, then what the results are worth."""
+
+import time
+
+import numpy as np
+
+from patchskip.benchmarks import accuracy, timing
+from patchskip.benchmarks.dense import difference
+from patchskip.runtime.run import STAGES, Pipeline
+
+WARM_UP = 5  # frames, before a reset, so that the first frame measured finds its memory and code in place
+
+
+class Times:
+    """Milliseconds of every frame: `stages` [frames, 3] as STAGES, `total` [frames] end to end, `counted` bool [frames]."""
+
+    def __init__(self):
+        self._stages, self._total, self._counted = [], [], []
+
+    def add(self, stages, total, counted):
+        self._stages.append([1e3 * stages[name] for name in STAGES])
+        self._total.append(1e3 * total)
+        self._counted.append(counted)
+
+    stages = property(lambda self: np.array(self._stages))
+    total = property(lambda self: np.array(self._total))
+    counted = property(lambda self: np.array(self._counted, bool))
+
+    def summary(self):
+        """Mean and percentiles, end to end and for each stage, over the frames that count."""
+        result = timing.summary(self.total[self.counted])
+        stages = self.stages[self.counted].T
+        return {**result, "stages": {name: timing.summary(ms) for name, ms in zip(STAGES, stages, strict=True)}}
+
+
+def frames_of(source, limit=None):
+    for index, frame in enumerate(source):
+        if index == limit:
+            return
+        yield frame
+
+
+def measure_times(dense, skip, source, task, limit, progress):
+    """Run both over the source in alternating blocks -> (dense Times, skip Times). Every frame goes through both."""
+    pipelines = Pipeline(dense, task), Pipeline(skip, task)
+    times = Times(), Times()
+    for frame in frames_of(source, WARM_UP):
+        for pipeline in pipelines:
+            pipeline(frame)
+    pipelines[1].stream.reset()
+    done = 0
+    for turn, block in enumerate(timing.blocks(frames_of(source, limit))):
+        for pipeline, record in timing.alternating(list(zip(pipelines, times, strict=True)), turn):
+            timing.rest()
+            for index, frame in enumerate(block):
+                start = time.perf_counter()
+                pipeline(frame)
+                total = time.perf_counter() - start
+                record.add(pipeline.times, total, index >= timing.DROPPED)
+        done += len(block)
+        progress.update(done)
+    return times
+
+
+class Quality:
+    """Of one untimed pass over the clip.
+
+    active   [frames] share of the MACs made in each frame
+    layers   [{"name", "op_type", "macs", "active"}], active the mean over all frames but the first
+    errors   [frames] largest difference of an output over the dense output's largest magnitude
+    masks    [frames] (bool [Gh, Gw], side) of the image patches recomputed
+    boxes    [frames] what the patch-skipping network found, [n, 6], or None without the task `detect`
+    ap50     {"dense": .., "skip": ..} or None without ground truth
+    """
+
+    def __init__(self, active, layers, errors, masks, boxes, ap50):
+        self.active, self.layers, self.errors = active, layers, errors
+        self.masks, self.boxes, self.ap50 = masks, boxes, ap50
+
+
+def measure_quality(dense, skip, source, task, truth, limit, progress):
+    """Both over the source -> Quality. truth: accuracy.GroundTruth, or None."""
+    options = {"conf": accuracy.CONFIDENCE, "nms": accuracy.NMS, "classes": [accuracy.PERSON]} if truth else {}
+    pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, **options)
+    found, truths = ([], []), []
+    active, errors, shares, masks = [], [], [], []
+    for index, frame in enumerate(frames_of(source, limit)):
+        outputs = []
+        for pipeline, model, boxes in zip(pipelines, (dense, skip), found, strict=True):
+            image = {model.inputs[0]["name"]: pipeline.preprocess(frame)}
+            outputs.append(pipeline.stream.infer(image, copy=False))
+            boxes.append(pipeline.task(outputs[-1], pipeline.preprocess.scale) if pipeline.task else None)
+        errors.append(max(difference(outputs[1][name], value)[1] for name, value in outputs[0].items()))
+        stream = pipelines[1].stream
+        stats = stream.stats
+        active.append(stats["active_macs"])
+        shares.append([layer["active"] for layer in stats["layers"]])
+        mask, side = stream.image_mask()
+        masks.append((mask.copy(), side, pipelines[1].preprocess.scale))
+        if truth:
+            truths.append(truth.frame(accuracy.frame_number(source, index), frame.shape[1::-1]))
+        progress.update(index + 1)
+    mean = np.mean(shares[1:] or shares, axis=0)
+    layers = [{**layer, "active": float(share)} for layer, share in zip(stats["layers"], mean, strict=True)]
+    ap50 = {kind: accuracy.average_precision(boxes, truths) for kind, boxes in zip(("dense", "skip"), found, strict=True)}
+    return Quality(np.array(active), layers, np.array(errors), masks, found[1], ap50 if truth else None)
