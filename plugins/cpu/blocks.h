@@ -1,0 +1,22 @@
+// From a mask to work: active patches as *blocks*, runs of neighbouring patches in one row of the grid, and blocks as
+// *units*, what a thread takes at a time.
+#pragma once
+#include <vector>
+
+#include "kernels.h"
+
+namespace patchskip {
+
+struct Block {
+  int row, first, last;  // patches [first, last) of a row of the grid
+  int y0, y1, x0, x1;    // their pixels
+  int pixels() const { return (y1 - y0) * (x1 - x0); }
+};
+
+// The active patches of a mask over a height x width tensor; a block has at most `most_pixels`, or one patch.
+void list_blocks(const int32_t* mask, int patch, const Plane& plane, int most_pixels, std::vector<Block>* blocks);
+
+// Unit i is blocks [starts[i], starts[i + 1]): about equal numbers of pixels, `per_unit` or a little more.
+void list_units(const std::vector<Block>& blocks, int per_unit, std::vector<int>* starts);
+
+}  // namespace patchskip

@@ -1,0 +1,35 @@
+// What each op_type computes: the bridge from ONNX's attributes and tensors to a kernel's plain structure.
+#pragma once
+#include "operator.h"
+
+namespace patchskip {
+
+class Computation {
+ public:
+  virtual ~Computation() = default;
+  // Checks the operator's own inputs and packs its constants. Called once, before anything else.
+  virtual void prepare(const Tensor* inputs, int n_inputs, const Plane& out) = 0;
+  // How many of the inputs are the operator's own; a residual may follow them.
+  virtual int own_inputs(int n_inputs) const { return n_inputs; }
+  // Computes segments; callable from several threads.
+  virtual void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment*, int count) const = 0;
+  // Vector instructions for a pixel, roughly: what is worth a second thread.
+  virtual double cost(const Plane& out) const { return out.channels; }
+};
+
+std::unique_ptr<Computation> make_convolution(const Attributes&, bool transposed);
+
+// Null when there is no such op_type.
+std::unique_ptr<Computation> make_computation(const std::string& op_type, const Attributes&);
+
+// Of a tensor [1, H, W, C]. Throws when it is not one.
+Plane plane_of(const char* what, const Tensor&);
+
+// The attributes kernel_shape, strides, dilations and pads.
+struct WindowAttributes {
+  Window window;
+  int pad_bottom, pad_right;
+  explicit WindowAttributes(const Attributes&);
+};
+
+}  // namespace patchskip

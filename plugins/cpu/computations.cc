@@ -1,0 +1,293 @@
+// The op_types other than convolutions.
+#include "computation.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "image_attributes.h"
+
+namespace patchskip {
+
+Plane plane_of(const char* what, const Tensor& t) {
+  expect_tensor(what, t, PS_FLOAT32, {1, -1, -1, -1});
+  Plane p;
+  p.height = static_cast<int>(t.shape[1]);
+  p.width = static_cast<int>(t.shape[2]);
+  p.channels = static_cast<int>(t.shape[3]);
+  return p;
+}
+
+WindowAttributes::WindowAttributes(const Attributes& a) {
+  const std::vector<int> kernel = a.ints("kernel_shape", {1, 1}), strides = a.ints("strides", {1, 1}),
+                         dilations = a.ints("dilations", {1, 1}), pads = a.ints("pads", {0, 0, 0, 0});
+  expect(kernel.size() == 2 && strides.size() == 2 && dilations.size() == 2 && pads.size() == 4,
+         "kernel_shape, strides and dilations take two integers, pads four");
+  for (int i = 0; i < 2; ++i) {
+    expect(kernel[i] > 0 && strides[i] > 0 && dilations[i] > 0,
+           "kernel_shape, strides and dilations must be positive");
+  }
+  for (int pad : pads) expect(pad >= 0, "pads must not be negative");
+  window.kernel_h = kernel[0];
+  window.kernel_w = kernel[1];
+  window.stride_h = strides[0];
+  window.stride_w = strides[1];
+  window.dilation_h = dilations[0];
+  window.dilation_w = dilations[1];
+  window.pad_top = pads[0];
+  window.pad_left = pads[1];
+  pad_bottom = pads[2];
+  pad_right = pads[3];
+}
+
+namespace {
+
+void expect_inputs(int found, int expected) {
+  expect(found == expected, std::to_string(found) + " inputs after active and cache; expected " +
+                                std::to_string(expected));
+}
+
+class Pooling : public Computation {
+ public:
+  Pooling(const Attributes& a, bool average)
+      : kernels_(best_kernels()), shape_(a), average_(average), count_pad_(a.integer("count_include_pad", 0) != 0) {}
+
+  double cost(const Plane& out) const override {
+    return static_cast<double>(out.channels) / kernels_->lanes * shape_.window.kernel_h * shape_.window.kernel_w;
+  }
+
+  void prepare(const Tensor* inputs, int n_inputs, const Plane& out) override {
+    expect_inputs(n_inputs, 1);
+    in_ = plane_of("X", inputs[0]);
+    out_ = out;
+    expect(in_.channels == out.channels, "X is " + shape_text(inputs[0]) + "; cache has other channels");
+  }
+
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+    Pool p;
+    p.x = data<const float>(inputs[0]);
+    p.in = in_;
+    p.out = out_;
+    p.window = shape_.window;
+    p.average = average_;
+    p.count_include_pad = count_pad_;
+    p.pad_bottom = shape_.pad_bottom;
+    p.pad_right = shape_.pad_right;
+    p.finish = finish;
+    kernels_->pool(p, segments, count);
+  }
+
+ private:
+  const Kernels* const kernels_;
+  const WindowAttributes shape_;
+  const bool average_, count_pad_;
+  Plane in_, out_;
+};
+
+class Resizing : public Computation {
+ public:
+  explicit Resizing(const Attributes& a)
+      : kernels_(best_kernels()),
+        mode_(a.text("mode", "nearest")),
+        coordinates_(a.text("coordinate_transformation_mode", "half_pixel")),
+        nearest_(a.text("nearest_mode", "round_prefer_floor")) {
+    expect(mode_ == "nearest" || mode_ == "linear", "mode '" + mode_ + "' is neither nearest nor linear");
+    expect(coordinates_ == "asymmetric" || coordinates_ == "half_pixel" || coordinates_ == "pytorch_half_pixel" ||
+               coordinates_ == "align_corners",
+           "coordinate_transformation_mode '" + coordinates_ + "' is not supported");
+    expect(nearest_ == "floor" || nearest_ == "ceil" || nearest_ == "round_prefer_floor" ||
+               nearest_ == "round_prefer_ceil",
+           "nearest_mode '" + nearest_ + "' is not supported");
+  }
+
+  void prepare(const Tensor* inputs, int n_inputs, const Plane& out) override {
+    expect_inputs(n_inputs, 1);
+    in_ = plane_of("X", inputs[0]);
+    out_ = out;
+    expect(in_.channels == out.channels, "X is " + shape_text(inputs[0]) + "; cache has other channels");
+    sample(in_.height, out.height, &rows_, &row_share_);
+    sample(in_.width, out.width, &columns_, &column_share_);
+  }
+
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+    Resize r;
+    r.x = data<const float>(inputs[0]);
+    r.in = in_;
+    r.out = out_;
+    r.linear = mode_ == "linear";
+    r.rows = rows_.data();
+    r.columns = columns_.data();
+    r.row_share = row_share_.data();
+    r.column_share = column_share_.data();
+    r.finish = finish;
+    kernels_->resize(r, segments, count);
+  }
+
+ private:
+  double coordinate(int i, int n_in, int n_out) const {
+    if (coordinates_ == "asymmetric") return static_cast<double>(i) * n_in / n_out;
+    if (coordinates_ == "align_corners") return static_cast<double>(i) * (n_in - 1) / std::max(n_out - 1, 1);
+    if (coordinates_ == "pytorch_half_pixel" && n_out == 1) return 0;
+    return (i + 0.5) * n_in / n_out - 0.5;
+  }
+
+  double nearest(double at) const {
+    if (nearest_ == "floor") return std::floor(at);
+    if (nearest_ == "ceil") return std::ceil(at);
+    return nearest_ == "round_prefer_floor" ? std::ceil(at - 0.5) : std::floor(at + 0.5);
+  }
+
+  void sample(int n_in, int n_out, std::vector<int>* from, std::vector<float>* share) const {
+    for (int i = 0; i < n_out; ++i) {
+      const double at = coordinate(i, n_in, n_out);
+      const double low = mode_ == "nearest" ? nearest(at) : std::floor(at);
+      for (int step = 0; step < 2; ++step) {
+        from->push_back(std::min(std::max(static_cast<int>(low) + step, 0), n_in - 1));
+      }
+      share->push_back(static_cast<float>(at - low));
+    }
+  }
+
+  const Kernels* const kernels_;
+  const std::string mode_, coordinates_, nearest_;
+  Plane in_, out_;
+  std::vector<int> rows_, columns_;
+  std::vector<float> row_share_, column_share_;
+};
+
+class SumOrProduct : public Computation {
+ public:
+  explicit SumOrProduct(bool multiply) : kernels_(best_kernels()), multiply_(multiply) {}
+
+  void prepare(const Tensor* inputs, int n_inputs, const Plane& out) override {
+    expect_inputs(n_inputs, 2);
+    out_ = out;
+    expect_tensor("A", inputs[0], PS_FLOAT32, {1, out.height, out.width, out.channels});
+    expect_tensor("B", inputs[1], PS_FLOAT32, {1, out.height, out.width, out.channels});
+  }
+
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+    Elementwise e;
+    e.a = data<const float>(inputs[0]);
+    e.b = data<const float>(inputs[1]);
+    e.out = out_;
+    e.multiply = multiply_;
+    e.finish = finish;
+    kernels_->elementwise(e, segments, count);
+  }
+
+ private:
+  const Kernels* const kernels_;
+  const bool multiply_;
+  Plane out_;
+};
+
+// Concat, ChannelMap and Identity: runs of channels copied from the inputs.
+class ChannelCopying : public Computation {
+ public:
+  ChannelCopying(const Attributes& a, const std::string& op_type)
+      : kernels_(best_kernels()), op_type_(op_type), channels_(a.ints("channels", {})) {}
+
+  void prepare(const Tensor* inputs, int n_inputs, const Plane& out) override {
+    expect(n_inputs >= 1, op_type_ + " has no input");
+    if (op_type_ != "Concat") expect_inputs(n_inputs, 1);
+    out_ = out;
+    int total = 0;
+    for (int i = 0; i < n_inputs; ++i) {
+      expect_tensor("an input", inputs[i], PS_FLOAT32, {1, out.height, out.width, -1});
+      const int channels = static_cast<int>(inputs[i].shape[3]);
+      input_channels_.push_back(channels);
+      if (op_type_ != "ChannelMap") runs_.push_back({i, 0, total, channels});
+      total += channels;
+    }
+    if (op_type_ == "ChannelMap") {
+      map_channels(total);
+    } else {
+      expect(total == out.channels, "the inputs have " + std::to_string(total) + " channels together; cache has " +
+                                        std::to_string(out.channels));
+    }
+  }
+
+  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
+               int count) const override {
+    const float* sources[16];
+    for (int i = 0; i < n_inputs; ++i) sources[i] = data<const float>(inputs[i]);
+    ChannelCopy c;
+    c.inputs = sources;
+    c.input_channels = input_channels_.data();
+    c.runs = runs_.data();
+    c.n_runs = static_cast<int>(runs_.size());
+    c.out = out_;
+    c.finish = finish;
+    kernels_->channel_copy(c, segments, count);
+  }
+
+ private:
+  void map_channels(int total) {
+    expect(static_cast<int>(channels_.size()) == out_.channels,
+           "channels has " + std::to_string(channels_.size()) + " values; cache has " +
+               std::to_string(out_.channels) + " channels");
+    for (int to = 0; to < out_.channels; ++to) {
+      const int from = channels_[to];
+      expect(from < total, "channels names channel " + std::to_string(from) + "; X has " + std::to_string(total));
+      const int source = from < 0 ? -1 : 0;
+      if (!runs_.empty()) {
+        ChannelRun& last = runs_.back();
+        if (last.source == source && (source < 0 || last.from + last.count == from)) {
+          ++last.count;
+          continue;
+        }
+      }
+      runs_.push_back({source, from, to, 1});
+    }
+  }
+
+  const Kernels* const kernels_;
+  const std::string op_type_;
+  const std::vector<int> channels_;
+  Plane out_;
+  std::vector<int> input_channels_;
+  std::vector<ChannelRun> runs_;
+};
+
+class ImageImport : public Computation {
+ public:
+  explicit ImageImport(const Attributes& a) : kernels_(best_kernels()), image_(a) {}
+
+  void prepare(const Tensor* inputs, int n_inputs, const Plane& out) override {
+    expect_inputs(n_inputs, 1);
+    out_ = image_.plane(inputs[0]);
+    expect(out_.height == out.height && out_.width == out.width && out_.channels == out.channels,
+           "X is " + shape_text(inputs[0]) + "; cache has another size");
+  }
+
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+    Image image = image_.image(inputs[0], out_);
+    image.finish = finish;
+    kernels_->image(image, segments, count);
+  }
+
+ private:
+  const Kernels* const kernels_;
+  const ImageAttributes image_;
+  Plane out_;
+};
+
+}  // namespace
+
+std::unique_ptr<Computation> make_computation(const std::string& op_type, const Attributes& a) {
+  typedef std::unique_ptr<Computation> Pointer;
+  if (op_type == "Conv") return make_convolution(a, false);
+  if (op_type == "ConvTranspose") return make_convolution(a, true);
+  if (op_type == "MaxPool") return Pointer(new Pooling(a, false));
+  if (op_type == "AveragePool") return Pointer(new Pooling(a, true));
+  if (op_type == "Resize") return Pointer(new Resizing(a));
+  if (op_type == "Add") return Pointer(new SumOrProduct(false));
+  if (op_type == "Mul") return Pointer(new SumOrProduct(true));
+  if (op_type == "Concat" || op_type == "ChannelMap" || op_type == "Identity") {
+    return Pointer(new ChannelCopying(a, op_type));
+  }
+  if (op_type == "Image") return Pointer(new ImageImport(a));
+  return nullptr;
+}
+
+}  // namespace patchskip

@@ -1,0 +1,179 @@
+// Conv and ConvTranspose: which kernel, and the weights packed for it.
+#include <cstdlib>
+#include <new>
+
+#include "computation.h"
+
+namespace patchskip {
+namespace {
+
+// Floats on a cache line's boundary: a vector load never crosses two.
+class Floats {
+ public:
+  void resize(size_t n) {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, 64, (n ? n : 1) * sizeof(float)) != 0) throw std::bad_alloc();
+    values_.reset(static_cast<float*>(memory));
+    for (size_t i = 0; i < n; ++i) values_.get()[i] = 0;
+  }
+  float* get() const { return values_.get(); }
+
+ private:
+  struct Free {
+    void operator()(float* p) const { std::free(p); }
+  };
+  std::unique_ptr<float, Free> values_;
+};
+
+class Convolution : public Computation {
+ public:
+  Convolution(const Attributes& a, bool transposed)
+      : kernels_(best_kernels()), shape_(a), group_(a.integer("group", 1)), transposed_(transposed) {
+    expect(group_ > 0, "group must be positive");
+  }
+
+  int own_inputs(int) const override { return 3; }
+
+  double cost(const Plane& out) const override {
+    const Window& w = shape_.window;
+    const double phases = transposed_ ? w.stride_h * w.stride_w : 1;
+    const double vectors = (out.channels + kernels_->lanes - 1) / kernels_->lanes;
+    return vectors * in_.channels / group_ * w.kernel_h * w.kernel_w / phases;
+  }
+
+  void prepare(const Tensor* inputs, int, const Plane& out) override {
+    Window& w = shape_.window;
+    in_ = plane_of("X", inputs[0]);
+    out_ = out;
+    expect(in_.channels % group_ == 0 && out.channels % group_ == 0,
+           "group " + std::to_string(group_) + " does not divide the channels of X " + shape_text(inputs[0]));
+    const int rows = transposed_ ? in_.channels : out.channels;
+    const int columns = (transposed_ ? out.channels : in_.channels) / group_;
+    const Tensor& weights = inputs[1];
+    expect(weights.rank == 4, "W is " + shape_text(weights) + "; expected four dimensions");
+    w.kernel_h = static_cast<int>(weights.shape[2]);
+    w.kernel_w = static_cast<int>(weights.shape[3]);
+    expect_tensor("W", weights, PS_FLOAT32, {rows, columns, w.kernel_h, w.kernel_w});
+    expect_tensor("B", inputs[2], PS_FLOAT32, {out.channels});
+    expect(w.kernel_h * w.kernel_w <= 3072, "a kernel of more than 3072 positions is not supported");
+    depthwise_ = group_ == in_.channels && group_ == out.channels;
+    if (depthwise_) {
+      pack_depthwise(data<const float>(weights), data<const float>(inputs[2]));
+    } else {
+      pack_gemm(data<const float>(weights), data<const float>(inputs[2]));
+    }
+  }
+
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+    const Window& w = shape_.window;
+    if (depthwise_) {
+      DepthwiseConv d;
+      d.x = data<const float>(inputs[0]);
+      d.in = in_;
+      d.out = out_;
+      d.window = w;
+      d.transposed = transposed_;
+      d.weights = weights_.get();
+      d.bias = bias_.get();
+      d.finish = finish;
+      kernels_->depthwise_conv(d, segments, count);
+      return;
+    }
+    GemmConv c;
+    c.x = data<const float>(inputs[0]);
+    c.in = in_;
+    c.out = out_;
+    c.stride_h = w.stride_h;
+    c.stride_w = w.stride_w;
+    c.pad_top = w.pad_top;
+    c.pad_left = w.pad_left;
+    c.transposed = transposed_;
+    c.group = group_;
+    c.tap_pixels = tap_pixels_;
+    c.bias = bias_.get();
+    c.zeros = zeros_.get();
+    c.phases = phases_.data();
+    c.finish = finish;
+    kernels_->gemm_conv(c, segments, count);
+  }
+
+ private:
+  void pack_depthwise(const float* weights, const float* bias) {
+    const int area = shape_.window.kernel_h * shape_.window.kernel_w;
+    weights_.resize(static_cast<size_t>(area) * in_.channels);
+    bias_.resize(static_cast<size_t>(in_.channels));
+    for (int c = 0; c < in_.channels; ++c) {
+      bias_.get()[c] = bias[c];
+      for (int t = 0; t < area; ++t) weights_.get()[t * in_.channels + c] = weights[c * area + t];
+    }
+  }
+
+  void pack_gemm(const float* weights, const float* bias) {
+    const Window& w = shape_.window;
+    const int inputs = in_.channels / group_, outputs = out_.channels / group_, lanes = kernels_->lanes;
+    const int padded = (outputs + lanes - 1) / lanes * lanes;
+    bias_.resize(static_cast<size_t>(padded) * group_);
+    for (int m = 0; m < out_.channels; ++m) bias_.get()[m / outputs * padded + m % outputs] = bias[m];
+    // A row of the kernel lies in one piece when nothing stands between its pixels.
+    tap_pixels_ = !transposed_ && w.dilation_w == 1 && group_ == 1 ? w.kernel_w : 1;
+    zeros_.resize(static_cast<size_t>(tap_pixels_) * inputs);
+
+    const int phases = transposed_ ? w.stride_h * w.stride_w : 1;
+    taps_.resize(phases);
+    phases_.resize(phases);
+    std::vector<std::vector<Tap>> positions(phases);
+    for (int ky = 0; ky < w.kernel_h; ++ky) {
+      for (int kx = 0; kx < w.kernel_w; ++kx) {
+        if (!transposed_) {
+          positions[0].push_back({ky, kx});
+          taps_[0].push_back({ky * w.dilation_h, kx * w.dilation_w});
+          continue;
+        }
+        const int phase_y = ky * w.dilation_h % w.stride_h, phase_x = kx * w.dilation_w % w.stride_w;
+        positions[phase_y * w.stride_w + phase_x].push_back({ky, kx});
+        taps_[phase_y * w.stride_w + phase_x].push_back(
+            {(phase_y - ky * w.dilation_h) / w.stride_h, (phase_x - kx * w.dilation_w) / w.stride_w});
+      }
+    }
+    std::vector<size_t> sizes(phases);
+    size_t total = 0;
+    for (int p = 0; p < phases; ++p) {
+      sizes[p] = pack(weights, positions[p], nullptr);
+      total += sizes[p];
+    }
+    weights_.resize(total);
+    float* packed = weights_.get();
+    for (int p = 0; p < phases; ++p) {
+      pack(weights, positions[p], packed);
+      phases_[p].taps = taps_[p].data();
+      phases_[p].n_taps = static_cast<int>(taps_[p].size());
+      phases_[p].weights = packed;
+      packed += sizes[p];
+    }
+  }
+
+  size_t pack(const float* weights, const std::vector<Tap>& positions, float* packed) const {
+    return kernels_->pack_weights(weights, out_.channels / group_, in_.channels / group_, group_,
+                                  shape_.window.kernel_h, shape_.window.kernel_w, transposed_, positions.data(),
+                                  static_cast<int>(positions.size()), packed);
+  }
+
+  const Kernels* const kernels_;
+  WindowAttributes shape_;
+  const int group_;
+  const bool transposed_;
+  bool depthwise_ = false;
+  Plane in_, out_;
+  int tap_pixels_ = 1;
+  Floats weights_, bias_, zeros_;
+  std::vector<std::vector<Tap>> taps_;
+  std::vector<GemmPhase> phases_;
+};
+
+}  // namespace
+
+std::unique_ptr<Computation> make_convolution(const Attributes& a, bool transposed) {
+  return std::unique_ptr<Computation>(new Convolution(a, transposed));
+}
+
+}  // namespace patchskip

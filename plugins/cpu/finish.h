@@ -1,0 +1,97 @@
+// Activation and residual, applied to values that are still in the first-level cache.
+#pragma once
+#include <limits>
+
+#include "kernels.h"
+#include "simd.h"
+
+namespace patchskip {
+namespace PS_ISA {
+
+template <Activation kind>
+inline Vec activate(const Finish& f, Vec v, Vec slope) {
+  switch (kind) {
+    case Activation::kNone: return v;
+    case Activation::kRelu: return max(Vec{}, v);
+    case Activation::kClip: return min(splat(f.b), max(splat(f.a), v));
+    case Activation::kLeakyRelu: return v < 0.0f ? v * f.a : v;
+    case Activation::kPRelu: return v < 0.0f ? v * slope : v;
+    case Activation::kSiLU: return v / (1.0f + exp(-v));
+    case Activation::kHardSwish: return v * min(splat(1.0f), max(Vec{}, v * (1.0f / 6.0f) + 0.5f));
+    case Activation::kHardSigmoid: return min(splat(1.0f), max(Vec{}, v * f.a + f.b));
+    case Activation::kSigmoid: return sigmoid(v);
+  }
+  return v;
+}
+
+template <Activation kind>
+inline Vec finish_vector(const Finish& f, Vec v, Vec residual, Vec slope) {
+  if (f.residual && !f.residual_after) v += residual;
+  v = activate<kind>(f, v, slope);
+  return f.residual && f.residual_after ? v + residual : v;
+}
+
+// `count` values of channels [channel, channel + count) of one pixel, or of any channels when there are no slopes;
+// `index` is the first one's place in the tensor.
+template <Activation kind>
+void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {
+  const float* residual = f.residual ? f.residual + index : nullptr;
+  const float* slopes = kind == Activation::kPRelu ? f.slopes + channel : nullptr;
+  ptrdiff_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    store(values + i, finish_vector<kind>(f, load(values + i), residual ? load(residual + i) : Vec{},
+                                          slopes ? load(slopes + i) : Vec{}));
+  }
+  if (i < count) {
+    const int n = static_cast<int>(count - i);
+    store_first(values + i,
+                finish_vector<kind>(f, load_first(values + i, n), residual ? load_first(residual + i, n) : Vec{},
+                                    slopes ? load_first(slopes + i, n) : Vec{}),
+                n);
+  }
+}
+
+inline void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {
+  switch (f.activation) {
+    case Activation::kNone:
+      if (f.residual) finish_run<Activation::kNone>(f, values, index, count, channel);
+      return;
+    case Activation::kRelu: return finish_run<Activation::kRelu>(f, values, index, count, channel);
+    case Activation::kClip: return finish_run<Activation::kClip>(f, values, index, count, channel);
+    case Activation::kLeakyRelu: return finish_run<Activation::kLeakyRelu>(f, values, index, count, channel);
+    case Activation::kPRelu: return finish_run<Activation::kPRelu>(f, values, index, count, channel);
+    case Activation::kSiLU: return finish_run<Activation::kSiLU>(f, values, index, count, channel);
+    case Activation::kHardSwish: return finish_run<Activation::kHardSwish>(f, values, index, count, channel);
+    case Activation::kHardSigmoid: return finish_run<Activation::kHardSigmoid>(f, values, index, count, channel);
+    case Activation::kSigmoid: return finish_run<Activation::kSigmoid>(f, values, index, count, channel);
+  }
+}
+
+// Whole pixels, from flat position `index` of a tensor with `channels` channels.
+inline void finish_pixels(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channels) {
+  if (f.activation != Activation::kPRelu) return finish_run(f, values, index, count, 0);
+  for (ptrdiff_t i = 0; i < count; i += channels) finish_run(f, values + i, index + i, channels, 0);
+}
+
+inline void finish_segment(const Finish& f, const Segment& s, const Plane& out) {
+  const ptrdiff_t first = static_cast<ptrdiff_t>(s.y) * out.width + s.x0;
+  finish_pixels(f, s.out, first * out.channels, static_cast<ptrdiff_t>(s.x1 - s.x0) * out.channels, out.channels);
+}
+
+// Activations that are a clamp, applied to accumulators before they are stored.
+struct Clamp {
+  float low, high;
+  bool whole;  // the clamp is all there is to do
+};
+
+inline Clamp as_clamp(const Finish& f) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  if (f.residual) return {-infinity, infinity, false};
+  if (f.activation == Activation::kNone) return {-infinity, infinity, true};
+  if (f.activation == Activation::kRelu) return {0.0f, infinity, true};
+  if (f.activation == Activation::kClip) return {f.a, f.b, true};
+  return {-infinity, infinity, false};
+}
+
+}  // namespace PS_ISA
+}  // namespace patchskip

@@ -1,0 +1,267 @@
+// Convolution over listed pixels as a matrix product, register-tiled.
+//
+// The output channels are cut into blocks of 1 to kBlock vectors, the pixels into tiles of up to `tile_rows` rows, so
+// that a tile's accumulators fill the register file. For every input float of a tile's taps, `rows` broadcasts meet
+// `block` vectors of packed weights. Pixels need not be neighbours: each has a pointer for each tap, so pixels of many
+// small patches share a tile, and a tap that lies outside the tensor points at zeros.
+#pragma once
+#include "finish.h"
+
+namespace patchskip {
+namespace PS_ISA {
+
+#if defined(__AVX512F__) || defined(__aarch64__)  // 32 vector registers
+constexpr int kBlock = 4;
+constexpr int tile_rows(int block) { return block == 4 ? 6 : block == 3 ? 8 : 12; }
+#else  // 16
+constexpr int kBlock = 2;
+constexpr int tile_rows(int block) { return block == 2 ? 6 : 8; }
+#endif
+constexpr int kTileRows = 12;   // of any block
+constexpr int kUnitPixels = 96;  // whose tap pointers are made at a time
+
+// The channel blocks of one group: as few as can be, of sizes that differ by at most one vector.
+struct Blocks {
+  int vectors, count;
+  explicit Blocks(int channels)
+      : vectors((channels + kLanes - 1) / kLanes), count((vectors + kBlock - 1) / kBlock) {}
+  int size(int i) const { return vectors / count + (i < vectors % count ? 1 : 0); }
+  int first(int i) const { return i * (vectors / count) + (i < vectors % count ? i : vectors % count); }
+};
+
+inline size_t pack_weights(const float* weights, int outputs, int inputs, int group, int kernel_h, int kernel_w,
+                           bool transposed, const Tap* positions, int n_positions, float* packed) {
+  const int area = kernel_h * kernel_w;
+  const Blocks blocks(outputs);
+  size_t at = 0;
+  for (int g = 0; g < group; ++g) {
+    for (int b = 0; b < blocks.count; ++b) {
+      const int first = blocks.first(b) * kLanes, width = blocks.size(b) * kLanes;
+      for (int p = 0; p < n_positions; ++p) {
+        const int position = positions[p].dy * kernel_w + positions[p].dx;
+        for (int c = 0; c < inputs; ++c) {
+          for (int m = first; m < first + width; ++m, ++at) {
+            if (!packed) continue;
+            const ptrdiff_t row = transposed ? static_cast<ptrdiff_t>(g * inputs + c) * outputs + m
+                                             : static_cast<ptrdiff_t>(g * outputs + m) * inputs + c;
+            packed[at] = m < outputs ? weights[row * area + position] : 0.0f;
+          }
+        }
+      }
+    }
+  }
+  return at;
+}
+
+struct Tile {
+  const float* const* taps;  // [n_taps][stride]: this tile's first pixel's
+  ptrdiff_t stride;
+  int n_taps, width;
+  const float* weights;
+  const float* bias;
+  float* const* out;
+  int offset;   // of the block's first channel in a pixel
+  int channels;  // of the block that exist
+  Clamp clamp;
+};
+
+template <int rows, int block>
+void tile_kernel(const Tile& t) {
+  Vec sums[rows][block];
+  for (int j = 0; j < block; ++j) {
+    const Vec bias = load(t.bias + j * kLanes);
+    for (int i = 0; i < rows; ++i) sums[i][j] = bias;
+  }
+  const float* weights = t.weights;
+  for (int tap = 0; tap < t.n_taps; ++tap) {
+    const float* from[rows];
+    for (int i = 0; i < rows; ++i) from[i] = t.taps[tap * t.stride + i];
+    for (int k = 0; k < t.width; ++k, weights += block * kLanes) {
+      Vec w[block];
+#pragma GCC unroll 4
+      for (int j = 0; j < block; ++j) w[j] = load(weights + j * kLanes);
+#pragma GCC unroll 12
+      for (int i = 0; i < rows; ++i) {
+        const Vec x = splat(from[i][k]);
+#pragma GCC unroll 4
+        for (int j = 0; j < block; ++j) sums[i][j] += x * w[j];
+      }
+    }
+  }
+  const Vec low = splat(t.clamp.low), high = splat(t.clamp.high);
+  const bool partial = t.channels < block * kLanes;
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; ++i) {
+    float* out = t.out[i] + t.offset;
+#pragma GCC unroll 4
+    for (int j = 0; j < block; ++j) {
+      const Vec v = min(high, max(low, sums[i][j]));
+      if (j + 1 < block || !partial) {
+        store(out + j * kLanes, v);
+      } else {
+        store_first(out + j * kLanes, v, t.channels - j * kLanes);
+      }
+    }
+  }
+}
+
+typedef void (*TileKernel)(const Tile&);
+
+template <int block, int rows>
+struct FillTable {
+  static void fill(TileKernel (*table)[kTileRows + 1]) {
+    table[block][rows] = tile_kernel<rows, block>;
+    FillTable<block, rows - 1>::fill(table);
+  }
+};
+template <int block>
+struct FillTable<block, 0> {
+  static void fill(TileKernel (*table)[kTileRows + 1]) { FillTable<block - 1, tile_rows(block - 1)>::fill(table); }
+};
+template <int rows>
+struct FillTable<0, rows> {
+  static void fill(TileKernel (*)[kTileRows + 1]) {}
+};
+
+struct TileTable {
+  TileKernel kernels[kBlock + 1][kTileRows + 1] = {};
+  TileTable() { FillTable<kBlock, tile_rows(kBlock)>::fill(kernels); }
+};
+
+struct Pixel {
+  int y, x;  // of the input under its first tap
+  float* out;
+  ptrdiff_t index;  // of the output pixel in the tensor
+};
+
+// Up to kUnitPixels pixels, each with as many pointers as it has taps.
+class Unit {
+ public:
+  // `tap_pixels` neighbouring taps of the phase are read as one.
+  Unit(const GemmConv& conv, const GemmPhase& phase, int tap_pixels)
+      : conv_(conv),
+        phase_(phase),
+        tap_pixels_(tap_pixels),
+        n_taps_(phase.n_taps / tap_pixels),
+        capacity_(kPointers / n_taps_ < kUnitPixels ? kPointers / n_taps_ : kUnitPixels) {}
+
+  void add(const Pixel& pixel) {
+    pixels_[count_++] = pixel;
+    if (count_ == capacity_) flush();
+  }
+
+  void flush() {
+    if (count_ == 0) return;
+    const int outputs = conv_.out.channels / conv_.group, inputs = conv_.in.channels / conv_.group;
+    const Blocks blocks(outputs);
+    const float* weights = phase_.weights;
+    for (int i = 0; i < count_; ++i) out_[i] = pixels_[i].out;
+    for (int group = 0; group < conv_.group; ++group) {
+      point(group * inputs);
+      for (int b = 0; b < blocks.count; ++b) {
+        const int first = blocks.first(b) * kLanes, size = blocks.size(b);
+        Tile tile;
+        tile.stride = count_;
+        tile.n_taps = n_taps_;
+        tile.width = tap_pixels_ * inputs;
+        tile.weights = weights;
+        tile.bias = conv_.bias + group * blocks.vectors * kLanes + first;
+        tile.offset = group * outputs + first;
+        tile.channels = outputs - first < size * kLanes ? outputs - first : size * kLanes;
+        tile.clamp = as_clamp(conv_.finish);
+        run_tiles(tile, size);
+        weights += static_cast<ptrdiff_t>(phase_.n_taps) * inputs * size * kLanes;
+      }
+    }
+    count_ = 0;
+  }
+
+ private:
+  static constexpr int kPointers = 32 * kUnitPixels;
+
+  void point(int channel) {
+    for (int t = 0; t < n_taps_; ++t) {
+      const Tap tap = phase_.taps[t * tap_pixels_];
+      for (int i = 0; i < count_; ++i) {
+        const int y = pixels_[i].y + tap.dy, x = pixels_[i].x + tap.dx;
+        const bool inside = y >= 0 && y < conv_.in.height && x >= 0 && x < conv_.in.width;
+        pointers_[t * count_ + i] =
+            inside ? conv_.x + (static_cast<ptrdiff_t>(y) * conv_.in.width + x) * conv_.in.channels + channel
+                   : conv_.zeros;
+      }
+    }
+  }
+
+  // Tiles as equal as can be: 13 rows are 7 + 6, not 12 + 1.
+  void run_tiles(Tile& tile, int size) {
+    static const TileTable table;
+    const int tiles = (count_ + tile_rows(size) - 1) / tile_rows(size);
+    for (int i = 0, first = 0; i < tiles; ++i) {
+      const int rows = count_ / tiles + (i < count_ % tiles ? 1 : 0);
+      tile.taps = pointers_ + first;
+      tile.out = out_ + first;
+      table.kernels[size][rows](tile);
+      if (!tile.clamp.whole) {
+        for (int row = 0; row < rows; ++row) {
+          finish_run(conv_.finish, tile.out[row] + tile.offset,
+                     pixels_[first + row].index * conv_.out.channels + tile.offset, tile.channels, tile.offset);
+        }
+      }
+      first += rows;
+    }
+  }
+
+  const GemmConv& conv_;
+  const GemmPhase& phase_;
+  const int tap_pixels_, n_taps_, capacity_;
+  int count_ = 0;
+  Pixel pixels_[kUnitPixels];
+  float* out_[kUnitPixels];
+  const float* pointers_[kPointers];
+};
+
+// Where the kernel's whole row lies inside the tensor it is read as one tap; at the left and right border tap by tap.
+inline void convolve(const GemmConv& c, const Segment* segments, int count) {
+  Unit inner(c, c.phases[0], c.tap_pixels), border(c, c.phases[0], 1);
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    const int y = s->y * c.stride_h - c.pad_top;
+    for (int x = s->x0; x < s->x1; ++x) {
+      const int from = x * c.stride_w - c.pad_left;
+      const Pixel pixel = {y, from, s->out + static_cast<ptrdiff_t>(x - s->x0) * c.out.channels,
+                           static_cast<ptrdiff_t>(s->y) * c.out.width + x};
+      (from >= 0 && from + c.tap_pixels <= c.in.width ? inner : border).add(pixel);
+    }
+  }
+  inner.flush();
+  border.flush();
+}
+
+inline void convolve_transposed(const GemmConv& c, const Segment* segments, int count) {
+  for (int phase_y = 0; phase_y < c.stride_h; ++phase_y) {
+    for (int phase_x = 0; phase_x < c.stride_w; ++phase_x) {
+      Unit unit(c, c.phases[phase_y * c.stride_w + phase_x], 1);
+      for (const Segment* s = segments; s != segments + count; ++s) {
+        const int y = s->y + c.pad_top;
+        if (y % c.stride_h != phase_y) continue;
+        for (int x = s->x0; x < s->x1; ++x) {
+          if ((x + c.pad_left) % c.stride_w != phase_x) continue;
+          unit.add({y / c.stride_h, (x + c.pad_left) / c.stride_w,
+                    s->out + static_cast<ptrdiff_t>(x - s->x0) * c.out.channels,
+                    static_cast<ptrdiff_t>(s->y) * c.out.width + x});
+        }
+      }
+      unit.flush();
+    }
+  }
+}
+
+inline void gemm_conv(const GemmConv& c, const Segment* segments, int count) {
+  if (c.transposed) {
+    convolve_transposed(c, segments, count);
+  } else {
+    convolve(c, segments, count);
+  }
+}
+
+}  // namespace PS_ISA
+}  // namespace patchskip

@@ -1,0 +1,21 @@
+// Compiled once for each instruction set: -DPS_ISA=avx512, avx2, neon or portable, with the compiler's flags for it.
+#include "depthwise.h"
+#include "finish.h"
+#include "gemm_conv.h"
+#include "pointwise.h"
+#include "spatial.h"
+
+#define PS_TEXT_OF(name) #name
+#define PS_TEXT(name) PS_TEXT_OF(name)
+
+namespace patchskip {
+namespace PS_ISA {
+
+extern const Kernels kernels;
+const Kernels kernels = {
+    PS_TEXT(PS_ISA), kLanes,       pack_weights, gemm_conv,     depthwise_conv, pool,      resize,
+    elementwise,     channel_copy, image,        finish_pixels, changed,        cell_sums, image_differs,
+};
+
+}  // namespace PS_ISA
+}  // namespace patchskip

@@ -1,0 +1,165 @@
+// What a kernel computes and on which memory: plain structures, and the table of one instruction set's kernels.
+//
+// A kernel computes *segments*: runs of pixels of one row. It writes C floats a pixel, contiguously, to wherever the
+// segment points: into the tensor, or into scratch when the result must first be compared with what it replaces.
+// Kernels check nothing, allocate nothing and keep nothing. Each value is computed by the same instructions in the same
+// order wherever its pixel stands in a segment: a sparse frame is bit for bit the dense one.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace patchskip {
+
+struct Plane {
+  int height = 0, width = 0, channels = 0;
+  ptrdiff_t pixels() const { return static_cast<ptrdiff_t>(height) * width; }
+  ptrdiff_t size() const { return pixels() * channels; }
+};
+
+struct Segment {
+  int y, x0, x1;
+  float* out;
+};
+
+enum class Activation { kNone, kRelu, kClip, kLeakyRelu, kPRelu, kSiLU, kHardSwish, kHardSigmoid, kSigmoid };
+
+// What happens to a result on its way to memory.
+struct Finish {
+  Activation activation = Activation::kNone;
+  float a = 0, b = 0;             // Clip: bounds. LeakyRelu: a. HardSigmoid: slope a, offset b
+  const float* slopes = nullptr;  // PRelu: one for each channel
+  const float* residual = nullptr;  // a tensor of the output's shape, or null
+  bool residual_after = false;    // added after the activation instead of before it
+};
+
+struct Window {
+  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, pad_top = 0, pad_left = 0;
+};
+
+// Convolution as a matrix product over listed pixels. A *tap* is a run of `width` input floats that lie next to each
+// other (a whole row of the kernel where that is possible); an output pixel's row of the matrix is its taps.
+// A transposed convolution is one such product for each phase of its stride.
+struct Tap {
+  int dy, dx;
+};
+
+struct GemmPhase {
+  const Tap* taps = nullptr;
+  int n_taps = 0;
+  const float* weights = nullptr;  // packed by pack_weights
+};
+
+struct GemmConv {
+  const float* x = nullptr;
+  Plane in, out;
+  int stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
+  bool transposed = false;
+  int group = 1;
+  int tap_pixels = 1;              // input pixels under one tap
+  const float* bias = nullptr;     // padded for each group to whole vectors
+  const float* zeros = nullptr;    // a tap's width of zeros
+  const GemmPhase* phases = nullptr;  // stride_h * stride_w of them when transposed, else one
+  Finish finish;
+};
+
+// One filter for each channel; `weights` are [taps, C].
+struct DepthwiseConv {
+  const float* x = nullptr;
+  Plane in, out;
+  Window window;
+  bool transposed = false;
+  const float* weights = nullptr;
+  const float* bias = nullptr;
+  Finish finish;
+};
+
+struct Pool {
+  const float* x = nullptr;
+  Plane in, out;
+  Window window;
+  bool average = false, count_include_pad = false;
+  int pad_bottom = 0, pad_right = 0;
+  Finish finish;
+};
+
+// Output row y mixes input rows rows[2y] and rows[2y + 1] in shares 1 - row_share[y] and row_share[y]; columns alike.
+struct Resize {
+  const float* x = nullptr;
+  Plane in, out;
+  bool linear = false;
+  const int *rows = nullptr, *columns = nullptr;
+  const float *row_share = nullptr, *column_share = nullptr;
+  Finish finish;
+};
+
+struct Elementwise {
+  const float *a = nullptr, *b = nullptr;
+  Plane out;
+  bool multiply = false;
+  Finish finish;
+};
+
+// Output channels as runs copied from inputs (Concat, ChannelMap, Identity); source null: zeros.
+struct ChannelRun {
+  int source;  // which input, or -1 for zeros
+  int from, to, count;
+};
+
+struct ChannelCopy {
+  const float* const* inputs = nullptr;
+  const int* input_channels = nullptr;
+  const ChannelRun* runs = nullptr;
+  int n_runs = 0;
+  Plane out;
+  Finish finish;
+};
+
+constexpr int kMostImageChannels = 1024, kMostCell = 16;
+
+// The frame, in any of its forms, as float32 NHWC.
+struct Image {
+  const void* x = nullptr;
+  bool bytes = false, planar = false;
+  Plane out;
+  int in_channels = 0;
+  const int* channels = nullptr;  // null: as they are
+  const float *scale = nullptr, *bias = nullptr;
+  Finish finish;
+};
+
+// A patch's pixels, [y0, y1) x [x0, x1), and the values it may replace: both with `stride` floats from row to row.
+struct Comparison {
+  const float *fresh, *kept;
+  ptrdiff_t fresh_stride, kept_stride;
+  int height, width, channels, cell;
+  float threshold;
+};
+
+struct Kernels {
+  const char* isa;
+  int lanes;
+  // Weights [M, C/group, kh, kw] (or [C, M/group, kh, kw] when transposed), those under the listed kernel positions,
+  // packed for `gemm_conv`. Returns the number of floats; packs when `packed` is not null.
+  size_t (*pack_weights)(const float* weights, int outputs, int inputs, int group, int kernel_h, int kernel_w,
+                         bool transposed, const Tap* positions, int n_positions, float* packed);
+  void (*gemm_conv)(const GemmConv&, const Segment*, int count);
+  void (*depthwise_conv)(const DepthwiseConv&, const Segment*, int count);
+  void (*pool)(const Pool&, const Segment*, int count);
+  void (*resize)(const Resize&, const Segment*, int count);
+  void (*elementwise)(const Elementwise&, const Segment*, int count);
+  void (*channel_copy)(const ChannelCopy&, const Segment*, int count);
+  void (*image)(const Image&, const Segment*, int count);
+  void (*finish)(const Finish&, float* values, ptrdiff_t index, ptrdiff_t count, int channels);
+  // Has any cell of the patch changed by more than the threshold?
+  bool (*changed)(const Comparison&);
+  // Sums of each channel over `cell` x `cell` pixels, for one row of cells of an image -> [cells, C].
+  void (*cell_sums)(const Image&, int y0, int y1, int cell, float* sums);
+  // Do the image's pixels (y, x0..x1) differ from these?
+  bool (*differs)(const Image&, int y, int x0, int x1, const float* kept);
+};
+
+const Kernels* best_kernels();                // or the one chosen by PATCHSKIP_ISA or select_kernels
+bool select_kernels(const char* isa);         // false: not built in, or not for this machine
+const Kernels* const* usable_kernels(int* count);
+
+}  // namespace patchskip

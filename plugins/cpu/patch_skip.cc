@@ -1,0 +1,197 @@
+// PatchSkip: active patches are computed, those that changed are committed, everything else stays as it was.
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+#include "blocks.h"
+#include "computation.h"
+#include "finish_attributes.h"
+#include "flatten.h"
+#include "threads.h"
+
+namespace patchskip {
+namespace {
+
+constexpr int kUnitPixels = 192;       // of a unit at most: its inputs and results stay in the second-level cache
+constexpr int kLeastUnitPixels = 12;   // a tile of the convolution
+constexpr double kWorthAThread = 2e4;  // vector instructions: some microseconds
+
+class PatchSkip : public Operator {
+ public:
+  PatchSkip(const std::string& op_type, std::unique_ptr<Computation> computation, const Attributes& a)
+      : kernels_(best_kernels()),
+        op_type_(op_type),
+        computation_(std::move(computation)),
+        finish_(a),
+        patch_(a.required_integer("patch")),
+        cell_(a.integer("cell", 1)),
+        threshold_(a.number("threshold", 0)) {
+    expect(patch_ > 0 && cell_ > 0 && patch_ % cell_ == 0, "PatchSkip: cell must divide patch");
+  }
+
+  std::vector<int64_t> output_shape(int output, const Tensor* inputs, int) const override {
+    const Tensor& like = inputs[output == 0 ? 1 : 0];
+    return std::vector<int64_t>(like.shape, like.shape + like.rank);
+  }
+
+  void run(const Tensor* inputs, int n_inputs, const Tensor* outputs, int n_outputs) override {
+    std::call_once(prepared_, [&] { prepare(inputs, n_inputs, n_outputs); });
+    check(inputs, n_inputs, outputs, n_outputs);
+    const int32_t* active = data<const int32_t>(inputs[0]);
+    const float* cache = data<const float>(inputs[1]);
+    float* out = data<float>(outputs[0]);
+    int32_t* changed = n_outputs > 1 ? data<int32_t>(outputs[1]) : nullptr;
+    if (out != cache) std::memcpy(out, cache, sizeof(float) * plane_.size());
+    const bool gated = threshold_ > 0;
+    if (changed && gated) std::fill(changed, changed + rows_ * columns_, 0);
+    if (changed && !gated) std::copy(active, active + rows_ * columns_, changed);
+
+    thread_local std::vector<Block> blocks;
+    thread_local std::vector<int> units;
+    list_blocks(active, patch_, plane_, kUnitPixels, &blocks);
+    if (blocks.empty()) return;
+    int pixels = 0;
+    for (const Block& block : blocks) pixels += block.pixels();
+    const bool alone = pixels * computation_->cost(plane_) < kWorthAThread;
+    const int share = pixels / (4 * threads());
+    list_units(blocks, alone ? kUnitPixels : std::min(std::max(share, kLeastUnitPixels), kUnitPixels), &units);
+
+    const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
+    const Block* first = blocks.data();
+    const int* starts = units.data();
+    auto body = [&](int i) {
+      Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, changed};
+      compute_unit(frame, first + starts[i], first + starts[i + 1], gated);
+    };
+    const int count = static_cast<int>(units.size()) - 1;
+    if (alone) {
+      for (int i = 0; i < count; ++i) body(i);
+    } else {
+      parallel_for(count, body);
+    }
+  }
+
+ private:
+  struct Frame {
+    const Tensor* inputs;
+    int n_inputs;
+    const Finish* finish;
+    float* out;
+    int32_t* changed;
+  };
+
+  void prepare(const Tensor* inputs, int n_inputs, int n_outputs) {
+    const std::string name = "PatchSkip " + op_type_ + ": ";
+    try {
+      expect(n_inputs >= 3, "it takes active, cache and at least one input");
+      expect(n_outputs == 1 || n_outputs == 2, "it has one or two outputs");
+      plane_ = plane_of("cache", inputs[1]);
+      rows_ = patches(plane_.height, patch_);
+      columns_ = patches(plane_.width, patch_);
+      expect_tensor("active", inputs[0], PS_INT32, {rows_, columns_});
+      finish_.prepare(plane_.channels);
+      int own = n_inputs - 2;
+      if (finish_.has_residual()) {
+        --own;
+        expect_tensor("the residual", inputs[n_inputs - 1], PS_FLOAT32,
+                      {1, plane_.height, plane_.width, plane_.channels});
+      }
+      expect(own == computation_->own_inputs(own), std::to_string(own) + " inputs after active and cache; expected " +
+                                                       std::to_string(computation_->own_inputs(own)));
+      computation_->prepare(inputs + 2, own, plane_);
+    } catch (const Error& error) {
+      throw Error(name + error.what());
+    }
+    shapes_.assign(inputs, inputs + n_inputs);
+  }
+
+  // Later frames must look like the first.
+  void check(const Tensor* inputs, int n_inputs, const Tensor* outputs, int n_outputs) const {
+    expect(n_inputs == static_cast<int>(shapes_.size()), "PatchSkip " + op_type_ + ": the number of inputs changed");
+    for (int i = 0; i < n_inputs; ++i) {
+      const Tensor &a = inputs[i], &b = shapes_[i];
+      const bool same = a.data && a.dtype == b.dtype && a.rank == b.rank &&
+                        std::memcmp(a.shape, b.shape, sizeof(int64_t) * b.rank) == 0;
+      if (!same) {
+        throw Error("PatchSkip " + op_type_ + ": input " + std::to_string(i) + " is " + shape_text(a) +
+                    "; it was " + shape_text(b) + " at the first call");
+      }
+    }
+    const bool same = outputs[0].data && outputs[0].dtype == PS_FLOAT32 && outputs[0].rank == shapes_[1].rank &&
+                      std::memcmp(outputs[0].shape, shapes_[1].shape, sizeof(int64_t) * shapes_[1].rank) == 0;
+    if (!same) throw Error("PatchSkip " + op_type_ + ": Y is " + shape_text(outputs[0]) + "; cache is " +
+                           shape_text(shapes_[1]));
+    if (n_outputs > 1) expect_tensor("PatchSkip: changed", outputs[1], PS_INT32, {rows_, columns_});
+  }
+
+  // A gated result goes to scratch, is compared with what it would replace, and is committed patch by patch.
+  void compute_unit(const Frame& frame, const Block* first, const Block* last, bool gated) const {
+    thread_local std::vector<Segment> segments;
+    thread_local std::vector<float> scratch;
+    const ptrdiff_t channels = plane_.channels;
+    segments.clear();
+    if (gated) {
+      ptrdiff_t pixels = 0;
+      for (const Block* b = first; b != last; ++b) pixels += b->pixels();
+      if (static_cast<ptrdiff_t>(scratch.size()) < pixels * channels) scratch.resize(pixels * channels);
+    }
+    float* fresh = scratch.data();
+    for (const Block* b = first; b != last; ++b) {
+      for (int y = b->y0; y < b->y1; ++y) {
+        segments.push_back({y, b->x0, b->x1, gated ? fresh : frame.out + position(y, b->x0)});
+        fresh += gated ? (b->x1 - b->x0) * channels : 0;
+      }
+    }
+    computation_->compute(frame.inputs, frame.n_inputs, *frame.finish, segments.data(),
+                          static_cast<int>(segments.size()));
+    if (!gated) return;
+    fresh = scratch.data();
+    for (const Block* b = first; b != last; ++b) {
+      commit(frame, *b, fresh);
+      fresh += b->pixels() * channels;
+    }
+  }
+
+  void commit(const Frame& frame, const Block& block, const float* fresh) const {
+    const ptrdiff_t channels = plane_.channels, stride = (block.x1 - block.x0) * channels;
+    for (int i = block.first; i < block.last; ++i) {
+      const int x0 = i * patch_, x1 = std::min(x0 + patch_, block.x1);
+      const float* from = fresh + (x0 - block.x0) * channels;
+      float* to = frame.out + position(block.y0, x0);
+      const Comparison comparison = {from,    to,    stride, plane_.width * channels, block.y1 - block.y0, x1 - x0,
+                                     plane_.channels, cell_, threshold_};
+      if (!kernels_->changed(comparison)) continue;
+      for (int y = block.y0; y < block.y1; ++y, from += stride, to += plane_.width * channels) {
+        std::memcpy(to, from, sizeof(float) * (x1 - x0) * channels);
+      }
+      if (frame.changed) frame.changed[block.row * columns_ + i] = 1;
+    }
+  }
+
+  ptrdiff_t position(int y, int x) const {
+    return (static_cast<ptrdiff_t>(y) * plane_.width + x) * plane_.channels;
+  }
+
+  const Kernels* const kernels_;
+  const std::string op_type_;
+  const std::unique_ptr<Computation> computation_;
+  FinishAttributes finish_;
+  const int patch_, cell_;
+  const float threshold_;
+  std::once_flag prepared_;
+  Plane plane_;
+  int rows_ = 0, columns_ = 0;
+  std::vector<Tensor> shapes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> make_patch_skip(const Attributes& a) {
+  const std::string op_type = a.text("op_type", "");
+  if (op_type == "Flatten") return make_flatten(a);
+  std::unique_ptr<Computation> computation = make_computation(op_type, a);
+  expect(computation != nullptr, "PatchSkip: op_type '" + op_type + "' is not known");
+  return std::unique_ptr<Operator>(new PatchSkip(op_type, std::move(computation), a));
+}
+
+}  // namespace patchskip

@@ -1,0 +1,188 @@
+// Operators that look at one pixel: sums and products, channel copies, the image.
+#pragma once
+#include "depthwise.h"
+
+namespace patchskip {
+namespace PS_ISA {
+
+inline void elementwise(const Elementwise& e, const Segment* segments, int count) {
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    const ptrdiff_t first = (static_cast<ptrdiff_t>(s->y) * e.out.width + s->x0) * e.out.channels;
+    const ptrdiff_t size = static_cast<ptrdiff_t>(s->x1 - s->x0) * e.out.channels;
+    for (ptrdiff_t i = 0; i < size; i += kLanes) {
+      const int lanes = size - i < kLanes ? static_cast<int>(size - i) : kLanes;
+      const Vec a = load_channels(e.a + first + i, lanes), b = load_channels(e.b + first + i, lanes);
+      store_channels(s->out + i, e.multiply ? a * b : a + b, lanes);
+    }
+    finish_segment(e.finish, *s, e.out);
+  }
+}
+
+inline void copy_floats(float* to, const float* from, int count) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+inline void channel_copy(const ChannelCopy& c, const Segment* segments, int count) {
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    for (int r = 0; r < c.n_runs; ++r) {
+      const ChannelRun run = c.runs[r];
+      float* to = s->out + run.to;
+      const int stride = run.source < 0 ? 0 : c.input_channels[run.source];
+      const float* from = run.source < 0 ? nullptr
+                                         : c.inputs[run.source] + run.from +
+                                               (static_cast<ptrdiff_t>(s->y) * c.out.width + s->x0) * stride;
+      for (int x = s->x0; x < s->x1; ++x, to += c.out.channels, from += stride) {
+        if (run.source < 0) {
+          std::memset(to, 0, static_cast<size_t>(run.count) * sizeof(float));
+        } else if (run.count == 1) {
+          *to = *from;
+        } else {
+          copy_floats(to, from, run.count);
+        }
+      }
+    }
+    finish_segment(c.finish, *s, c.out);
+  }
+}
+
+template <typename Value>
+inline float image_value(const Image& im, int y, int x, int c) {
+  const Value* values = static_cast<const Value*>(im.x);
+  const int from = im.channels ? im.channels[c] : c;
+  const ptrdiff_t at = im.planar ? (static_cast<ptrdiff_t>(from) * im.out.height + y) * im.out.width + x
+                                 : (static_cast<ptrdiff_t>(y) * im.out.width + x) * im.in_channels + from;
+  return static_cast<float>(values[at]);
+}
+
+// Pixels [x0, x1) of row y, normalised. PatchGate compares what this gives, PatchSkip stores it: one function, so that
+// rounding is the same.
+template <typename Value>
+inline void image_row(const Image& im, int y, int x0, int x1, float* out) {
+  const int channels = im.out.channels;
+  const bool whole = !im.planar && !im.channels && im.in_channels == channels;
+  const ptrdiff_t size = static_cast<ptrdiff_t>(x1 - x0) * channels;
+  if (whole) {
+    const Value* from = static_cast<const Value*>(im.x) + (static_cast<ptrdiff_t>(y) * im.out.width + x0) * channels;
+    for (ptrdiff_t i = 0; i < size; ++i) out[i] = static_cast<float>(from[i]);
+  } else {
+    for (int c = 0; c < channels; ++c) {
+      for (int x = x0; x < x1; ++x) {
+        out[static_cast<ptrdiff_t>(x - x0) * channels + c] = image_value<Value>(im, y, x, c);
+      }
+    }
+  }
+  for (int c = 0; im.scale && c < channels; ++c) {
+    for (ptrdiff_t i = c; i < size; i += channels) out[i] *= im.scale[c];
+  }
+  for (int c = 0; im.bias && c < channels; ++c) {
+    for (ptrdiff_t i = c; i < size; i += channels) out[i] += im.bias[c];
+  }
+}
+
+inline void image_row(const Image& im, int y, int x0, int x1, float* out) {
+  if (im.bytes) {
+    image_row<uint8_t>(im, y, x0, x1, out);
+  } else {
+    image_row<float>(im, y, x0, x1, out);
+  }
+}
+
+inline void image(const Image& im, const Segment* segments, int count) {
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    image_row(im, s->y, s->x0, s->x1, s->out);
+    finish_segment(im.finish, *s, im.out);
+  }
+}
+
+inline bool image_differs(const Image& im, int y, int x0, int x1, const float* kept) {
+  float row[kMostImageChannels];
+  const int channels = im.out.channels;
+  const int piece = kMostImageChannels / channels;
+  for (int x = x0; x < x1; x += piece) {
+    const int end = x + piece < x1 ? x + piece : x1;
+    image_row(im, y, x, end, row);
+    const float* old = kept + static_cast<ptrdiff_t>(x - x0) * channels;
+    int differing = 0;
+    for (int i = 0; i < (end - x) * channels; ++i) differing |= !(row[i] == old[i]);
+    if (differing) return true;
+  }
+  return false;
+}
+
+// Column sums first, then runs of `cell` pixels: both loops run along memory.
+template <typename Value, typename Sum>
+inline void row_of_cell_sums(const Image& im, int y0, int y1, int cell, float* sums) {
+  const int channels = im.out.channels;
+  Sum columns[kMostImageChannels * kMostCell];
+  const ptrdiff_t row = im.planar ? im.out.width : static_cast<ptrdiff_t>(im.out.width) * im.in_channels;
+  const ptrdiff_t plane = im.planar ? row * im.out.height : 0;
+  const int step = im.planar ? 1 : im.in_channels;  // from pixel to pixel
+  const int piece = kMostImageChannels * kMostCell / (cell * step) * cell;  // whole cells
+  const int planes = im.planar ? channels : 1;
+  for (int p = 0; p < planes; ++p) {
+    const int source = im.planar && im.channels ? im.channels[p] : p;
+    const Value* values = static_cast<const Value*>(im.x) + source * plane;
+    for (int x0 = 0; x0 < im.out.width; x0 += piece) {
+      const int x1 = x0 + piece < im.out.width ? x0 + piece : im.out.width;
+      const int n = (x1 - x0) * step;
+      for (int i = 0; i < n; ++i) columns[i] = 0;
+      for (int y = y0; y < y1; ++y) {
+        const Value* from = values + y * row + static_cast<ptrdiff_t>(x0) * step;
+        for (int i = 0; i < n; ++i) columns[i] = static_cast<Sum>(columns[i] + from[i]);
+      }
+      for (int c = 0; c < (im.planar ? 1 : channels); ++c) {
+        const int from = im.planar ? 0 : im.channels ? im.channels[c] : c;
+        float* out = sums + (im.planar ? p : c);
+        for (int x = x0; x < x1; x += cell) {
+          const int end = x + cell < x1 ? x + cell : x1;
+          Sum total = 0;
+          for (int i = (x - x0) * step + from; i < (end - x0) * step; i += step) total += columns[i];
+          out[x / cell * channels] = static_cast<float>(total);
+        }
+      }
+    }
+  }
+}
+
+inline void cell_sums(const Image& im, int y0, int y1, int cell, float* sums) {
+  if (im.bytes) {
+    row_of_cell_sums<uint8_t, uint16_t>(im, y0, y1, cell, sums);
+  } else {
+    row_of_cell_sums<float, float>(im, y0, y1, cell, sums);
+  }
+}
+
+inline bool cell_changed(const Comparison& p, int y0, int y1, int x0, int x1) {
+  Vec total = {};
+  for (int c = 0; c < p.channels; c += kLanes) {
+    const int lanes = p.channels - c < kLanes ? p.channels - c : kLanes;
+    Vec difference = {};
+    for (int y = y0; y < y1; ++y) {
+      for (int x = x0; x < x1; ++x) {
+        const ptrdiff_t at = static_cast<ptrdiff_t>(x) * p.channels + c;
+        difference += load_channels(p.fresh + y * p.fresh_stride + at, lanes) -
+                      load_channels(p.kept + y * p.kept_stride + at, lanes);
+      }
+    }
+    total += abs(difference);
+  }
+  const float mean = sum(total) / static_cast<float>(p.channels * (y1 - y0) * (x1 - x0));
+  return !(mean <= p.threshold);
+}
+
+inline bool changed(const Comparison& p) {
+  for (int y = 0; y < p.height; y += p.cell) {
+    for (int x = 0; x < p.width; x += p.cell) {
+      if (cell_changed(p, y, y + p.cell < p.height ? y + p.cell : p.height, x,
+                       x + p.cell < p.width ? x + p.cell : p.width)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace PS_ISA
+}  // namespace patchskip

@@ -1,0 +1,129 @@
+#include "threads.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace patchskip {
+namespace {
+
+constexpr int kSpins = 4000;  // of a pause each: some tens of microseconds, longer than the gaps within a frame
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class Pool {
+ public:
+  // Only one loop runs on the workers at a time; a caller that finds them busy runs its loop alone.
+  bool run(int workers, int count, void (*body)(void*, int), void* context) {
+    std::unique_lock<std::mutex> turn(turn_, std::try_to_lock);
+    if (!turn.owns_lock()) return false;
+    grow(workers);
+    body_ = body;
+    context_ = context;
+    count_ = count;
+    limit_ = workers;
+    next_.store(0, std::memory_order_relaxed);
+    open_.store(true, std::memory_order_seq_cst);
+    ticket_.fetch_add(1, std::memory_order_seq_cst);
+    if (asleep_.load(std::memory_order_seq_cst) > 0) {
+      std::lock_guard<std::mutex> lock(sleep_);
+      wake_.notify_all();
+    }
+    work();
+    // Late workers are turned away; those inside are finishing their last piece.
+    open_.store(false, std::memory_order_seq_cst);
+    while (inside_.load(std::memory_order_seq_cst) != 0) pause();
+    return true;
+  }
+
+ private:
+  void grow(int workers) {
+    while (static_cast<int>(workers_.size()) < workers) {
+      const int id = static_cast<int>(workers_.size());
+      const unsigned seen = ticket_.load();
+      workers_.emplace_back([this, id, seen] { serve(id, seen); });
+    }
+  }
+
+  void work() {
+    for (;;) {
+      const int index = next_.fetch_add(1, std::memory_order_relaxed);
+      if (index >= count_) return;
+      body_(context_, index);
+    }
+  }
+
+  void serve(int id, unsigned seen) {
+    for (;;) {
+      for (int spin = 0; ticket_.load(std::memory_order_acquire) == seen && spin < kSpins; ++spin) pause();
+      if (ticket_.load(std::memory_order_acquire) == seen) {
+        std::unique_lock<std::mutex> lock(sleep_);
+        asleep_.fetch_add(1, std::memory_order_seq_cst);
+        wake_.wait(lock, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
+        asleep_.fetch_sub(1);
+      }
+      seen = ticket_.load(std::memory_order_acquire);
+      inside_.fetch_add(1, std::memory_order_seq_cst);
+      if (open_.load(std::memory_order_seq_cst) && id < limit_) work();
+      inside_.fetch_sub(1, std::memory_order_seq_cst);
+    }
+  }
+
+  std::mutex turn_;
+  void (*body_)(void*, int) = nullptr;
+  void* context_ = nullptr;
+  int count_ = 0;
+  int limit_ = 0;
+  // Each on a cache line of its own.
+  std::atomic<int> next_{0};
+  char apart_[64];
+  std::atomic<unsigned> ticket_{0};
+  char apart_too_[64];
+  std::atomic<int> inside_{0};
+  std::atomic<bool> open_{false};
+  std::atomic<int> asleep_{0};
+  std::mutex sleep_;
+  std::condition_variable wake_;
+  std::vector<std::thread> workers_;
+};
+
+// Never destroyed: a worker may outlive the static objects of a process that is leaving.
+Pool& pool() {
+  static Pool* instance = new Pool;
+  return *instance;
+}
+
+int default_threads() {
+  static const int count = [] {
+    const char* asked = std::getenv("PATCHSKIP_THREADS");
+    const int n = asked ? std::atoi(asked) : 0;
+    const int cores = static_cast<int>(std::thread::hardware_concurrency());
+    return n > 0 ? n : cores > 0 ? cores : 1;
+  }();
+  return count;
+}
+
+thread_local int asked_threads = 0;
+
+}  // namespace
+
+int threads() { return asked_threads > 0 ? asked_threads : default_threads(); }
+
+void set_threads(int n) { asked_threads = n; }
+
+void parallel_for(int count, void (*body)(void*, int), void* context) {
+  const int workers = (count < threads() ? count : threads()) - 1;
+  if (workers > 0 && pool().run(workers, count, body, context)) return;
+  for (int index = 0; index < count; ++index) body(context, index);
+}
+
+}  // namespace patchskip
