@@ -67,7 +67,7 @@ def _import(command, module_name):
     try:
         return importlib.import_module(module_name)
     except ImportError as error:
-        if (error.name or "").startswith("patchskip"):
+        if (error.name or "").split(".")[0] == "patchskip":
             raise
         raise PatchskipError(
             "`patchskip {}` needs {}, which is not installed; pip install 'patchskip[{}]'".format(

@@ -111,8 +111,7 @@ class Video(Source):
         self.size = frame.shape[:2]
 
     def _open(self):
-        cv2 = opencv.load()
-        capture = cv2.VideoCapture(self.spec)
+        capture = opencv.capture(self.spec)
         if not capture.isOpened():
             raise PatchskipError(
                 "cannot decode {}: it is not a video that OpenCV reads, or is damaged; convert it to H.264".format(

@@ -1,0 +1,51 @@
+"""Device code is Python 3.6 and starts with numpy alone."""
+import ast
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+FILES = sorted((ROOT / "runtime").rglob("*.py")) + sorted((ROOT / "plugins").rglob("*.py")) + sorted(
+    (ROOT / "src" / "patchskip").glob("*.py"))
+LATER = {"cv2", "onnx", "onnxruntime", "torch", "tensorrt", "pycuda"}  # imported where they are used
+EXCEPTIONS = {"plugins/reference/onnx_ops.py"}
+NEWER = {"dataclasses", "contextvars", "graphlib", "tomllib", "zoneinfo", "importlib.resources", "importlib.metadata"}
+
+
+def names(nodes):
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module
+            yield from ("{}.{}".format(node.module, alias.name) for alias in node.names)
+
+
+def at_import(tree):
+    """The nodes that run when the module is imported: all but the bodies of functions."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield node
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_device_code(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 6))
+    assert "annotations" not in [a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)
+                                 and n.module == "__future__" for a in n.names]
+    assert not NEWER & set(names(ast.walk(tree)))
+    if path.relative_to(ROOT).as_posix() not in EXCEPTIONS:
+        assert not LATER & {name.split(".")[0] for name in names(at_import(tree))}
+
+
+def test_the_check_sees_what_it_should():
+    if sys.version_info < (3, 8):
+        pytest.skip("ast.parse takes feature_version from Python 3.8 on")
+    with pytest.raises(SyntaxError):
+        ast.parse("if (n := 1): pass", feature_version=(3, 6))
+    tree = ast.parse("try:\n import cv2\nexcept ImportError: pass\ndef f():\n import onnx\n")
+    assert set(names(at_import(tree))) == {"cv2"} and set(names(ast.walk(tree))) == {"cv2", "onnx"}
