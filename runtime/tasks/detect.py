@@ -5,6 +5,7 @@ from ..errors import PatchskipError
 from . import coco
 
 STRIDES = (8, 16, 32)
+BLOCK = 128  # boxes compared with all others at a time: bounds the memory
 
 
 def fits(model):
@@ -65,21 +66,26 @@ def suppress(detections, limit):
 
     detections float32 [n, 6] -> those that stay, best first.
     """
-    detections = detections[np.argsort(-detections[:, 4], kind="stable")]
-    if len(detections) < 2:
-        return detections
-    x1, y1, x2, y2, _, classes = detections.T
-    area = np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
-    alive = np.ones(len(detections), bool)
-    for i in range(len(detections)):
-        if alive[i]:
-            width = np.minimum(x2[i], x2) - np.maximum(x1[i], x1)
-            height = np.minimum(y2[i], y2) - np.maximum(y1[i], y1)
-            shared = np.maximum(width, 0) * np.maximum(height, 0)
-            beaten = (shared > limit * (area[i] + area - shared)) & (classes == classes[i])
-            beaten[: i + 1] = False
-            alive &= ~beaten
-    return detections[alive]
+    boxes = detections[np.argsort(-detections[:, 4], kind="mergesort")]
+    alive = np.ones(len(boxes), bool)
+    for start in range(0, len(boxes), BLOCK):
+        # Row i of the block: the boxes worse than box i that it removes, if it stays itself.
+        removes = _same(boxes[start : start + BLOCK], boxes, limit)
+        for i, row in enumerate(removes, start):
+            if alive[i]:
+                row[: i + 1] = False
+                alive[row] = False
+    return boxes[alive]
+
+
+def _same(some, boxes, limit):
+    """-> bool [len(some), n]: are two boxes of one class and is their IoU above `limit`?"""
+    x1, y1, x2, y2, _, classes = boxes.T
+    left, top, right, bottom, _, own = some.T[:, :, None]
+    shared = np.maximum(np.minimum(right, x2) - np.maximum(left, x1), 0)
+    shared *= np.maximum(np.minimum(bottom, y2) - np.maximum(top, y1), 0)
+    union = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - shared
+    return (shared > limit * union) & (own == classes)
 
 
 def _geometry(model):

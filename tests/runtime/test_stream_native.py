@@ -24,7 +24,9 @@ def model(tmp_path, rng):
     make, node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
 
     def own(op, inputs, outputs, **attributes):
-        return node(op, inputs, outputs, domain="patchskip", **attributes)
+        made = node(op, inputs, outputs, domain="patchskip")
+        made.attribute.extend(onnx.helper.make_attribute(name, value) for name, value in attributes.items())
+        return made
 
     kernel = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "dilations": [1, 1], "group": 1}
     normalise = {"scale": [1 / 255.0] * 3, "bias": [-0.5] * 3}
