@@ -44,7 +44,7 @@ format: $(VENV)/installed
 	$(BIN)/clang-format -i $(CPP)
 
 aarch64: $(VENV)/installed
-	$(BIN)/python plugins/build.py --aarch64
+	$(BIN)/python -m pytest tests/plugins -k aarch64
 
 clean:
 	rm -rf $(VENV) $(LIBRARY) build dist demo src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,5 @@
 """The package's metadata, kept here because JetPack's setuptools reads none from pyproject.toml."""
+
 import os
 import re
 import runpy

@@ -1,8 +1,8 @@
 """AP50 of a person detector against MOTChallenge ground truth.
 
-Average precision as PASCAL VOC 2010 and later define it (Everingham et al., IJCV 2015): the detections of the whole clip
-in order of falling score, each matched with the free ground-truth box of its frame that it overlaps most, true when the
-intersection over union is at least 0.5; then the area under the precision curve made monotonic, at every recall.
+Average precision as PASCAL VOC 2010 and later define it (Everingham et al., IJCV 2015): the detections of the whole
+clip in order of falling score, each matched with the free ground-truth box of its frame that it overlaps most, true
+when the intersection over union is at least 0.5; then the area under the precision curve made monotonic.
 """
 
 import configparser
@@ -13,8 +13,8 @@ import numpy as np
 from patchskip.runtime.errors import PatchskipError
 
 PERSON = 0  # COCO's first class
-# Where the curve is cut, and the overlap that merges two boxes. With them yolox_nano at 576x768 has .9445 on frames 400 to
-# 479 of the PETS09-S2L1 video and .827 on its first 120 camera images; .01 and .65 give .946 and .839.
+# Where the curve is cut, and the overlap that merges two boxes. With them yolox_nano at 576x768 has .9445 on frames 400
+# to 479 of the PETS09-S2L1 video and .827 on its first 120 camera images; .01 and .65 give .946 and .839.
 CONFIDENCE = 0.03
 NMS = 0.45
 
@@ -57,7 +57,7 @@ def _image_size(path):
 
 
 def frame_number(source, index):
-    """The ground truth's number of frame `index` (from 0): an image's file name where that is a number, else index + 1."""
+    """The ground truth's number of frame `index` (from 0): an image's file name, where it is one, or index + 1."""
     paths = getattr(source, "paths", None)
     stem = Path(paths[index]).stem if paths else ""
     return int(stem) if stem.isdigit() else index + 1

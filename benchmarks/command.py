@@ -8,7 +8,7 @@ import patchskip
 from patchskip.benchmarks import accuracy, environment, profiling, report, timing
 from patchskip.benchmarks.dense import DenseModel, image_size
 from patchskip.benchmarks.measure import measure_quality, measure_times
-from patchskip.runtime import native, opencv, tasks
+from patchskip.runtime import opencv, tasks
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_text
 from patchskip.runtime.progress import Progress
@@ -33,7 +33,7 @@ def add_arguments(parser):
 def main(args):
     if args.frames is not None and args.frames < 2:
         raise PatchskipError(f"--frames is {args.frames}; the first frame is reported apart, so give 2 or more")
-    threads = native.default_threads() if args.threads is None else args.threads
+    threads = environment.threads(args.threads)
     skip = patchskip.load(args.model, threads)
     dense = DenseModel(args.dense, threads, image_size(skip.inputs[0]["shape"]), skip.metadata.get("preprocess"))
     check_outputs(skip, dense)
@@ -59,7 +59,7 @@ def main(args):
             file.write("\n")
     if args.report:
         with atomic_text(args.report) as file:
-            file.write(report.page(result, times, quality, report.example(source, quality, task)))
+            file.write(report.page(result, times, quality, report.example(source, quality)))
     if not args.quiet and args.json != "-":
         print(describe(result))
     return 0
@@ -70,7 +70,8 @@ def check_outputs(skip, dense):
     shapes = [{entry["name"]: entry["shape"] for entry in model.outputs} for model in (skip, dense)]
     if shapes[0] != shapes[1]:
         raise PatchskipError(
-            f"{skip.path} has the outputs {shapes[0]} and {dense.path} {shapes[1]}; give the network it was exported from"
+            f"{skip.path} has the outputs {shapes[0]} and {dense.path} {shapes[1]}; "
+            "give the network it was exported from"
         )
 
 
@@ -118,7 +119,9 @@ def reasons(result, quality):
         found.append(f"{result['frames']} frames were timed; {MIN_FRAMES} or more are needed")
     spread = result["dense"]["p90_ms"] / result["dense"]["p50_ms"]
     if spread > MAX_SPREAD:
-        found.append(f"the dense network's p90 is {spread:.2f} times its p50, above {MAX_SPREAD}: the machine was not quiet")
+        found.append(
+            f"the dense network's p90 is {spread:.2f} times its p50, above {MAX_SPREAD}: the machine was not quiet"
+        )
     if result["threads"] > environment.cores():
         found.append(f"{result['threads']} threads on {environment.cores()} cores")
     if not np.isfinite(quality.errors).all():

@@ -5,9 +5,9 @@ import json
 import numpy as np
 
 import patchskip
+from patchskip.benchmarks import environment
 from patchskip.benchmarks.dense import difference, is_patchskip, open_model
 from patchskip.benchmarks.measure import frames_of
-from patchskip.runtime import native
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_text
 from patchskip.runtime.preprocess import Preprocess
@@ -19,10 +19,15 @@ def add_arguments(parser):
     parser.add_argument("a", metavar="A", help="a model that `patchskip export` wrote, or any ONNX network")
     parser.add_argument("b", metavar="B", nargs="?", help="the model that A should agree with")
     parser.add_argument("--source", required=True, metavar="VIDEO", help="a video, a folder of images or synthetic://")
-    parser.add_argument("--full", action="store_true", help="compare A with its own recomputation of every frame, bit by bit")
+    parser.add_argument(
+        "--full", action="store_true", help="compare A with its own recomputation of every frame, bit by bit"
+    )
     parser.add_argument("--atol", type=float, default=0.0, help="allowed absolute difference (default: %(default)s)")
     parser.add_argument(
-        "--rtol", type=float, default=1e-4, help="allowed share of the output's largest magnitude (default: %(default)s)"
+        "--rtol",
+        type=float,
+        default=1e-4,
+        help="allowed share of the output's largest magnitude (default: %(default)s)",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="default: PATCHSKIP_THREADS, or all cores")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
@@ -33,13 +38,15 @@ def main(args):
         raise PatchskipError("compare takes two models, or one and --full; see `patchskip compare --help`")
     if args.frames is not None and args.frames < 1:
         raise PatchskipError(f"--frames is {args.frames}; give 1 or more")
-    threads = native.default_threads() if args.threads is None else args.threads
+    threads = environment.threads(args.threads)
     a, b = open_pair(args.a, args.a if args.full else args.b, threads, args.full)
     source = open_source(args.source)
     total = min((n for n in (source.count, args.frames) if n), default=None)
     with Progress("compare", total, args.quiet) as progress:
         result = compare(a, b, source, args, progress)
-    result.update(a=str(args.a), b=f"{args.a}, recomputed in full" if args.full else str(args.b), source=str(args.source))
+    result.update(
+        a=str(args.a), b=f"{args.a}, recomputed in full" if args.full else str(args.b), source=str(args.source)
+    )
     if args.json:
         with atomic_text(args.json) as file:
             json.dump(result, file, indent=1)
@@ -65,7 +72,9 @@ def compare(a, b, source, args, progress):
     """-> {"same", "frames", "outputs": {name: {"max_abs_error", "max_rel_error", "mean_rel_error", "worst_frame",
     "frames_over"}}, "atol", "rtol", "full"}. Frames and errors as in `args`."""
     streams = a.stream(), b.stream()
-    inputs = [(model.inputs[0]["name"], Preprocess(model.inputs[0], model.metadata.get("preprocess"))) for model in (a, b)]
+    inputs = [
+        (model.inputs[0]["name"], Preprocess(model.inputs[0], model.metadata.get("preprocess"))) for model in (a, b)
+    ]
     names = [output["name"] for output in b.outputs]
     if sorted(names) != sorted(output["name"] for output in a.outputs):
         raise PatchskipError(
@@ -84,7 +93,9 @@ def compare(a, b, source, args, progress):
         for name in names:
             if found[name].shape != expected[name].shape:
                 shapes = list(found[name].shape), list(expected[name].shape)
-                raise PatchskipError(f"output {name} is {shapes[0]} in {a.path} and {shapes[1]} in {b.path}; export again")
+                raise PatchskipError(
+                    f"output {name} is {shapes[0]} in {a.path} and {shapes[1]} in {b.path}; export again"
+                )
             absolute, relative = difference(found[name], expected[name])
             errors[name].append((absolute, relative))
             if args.full:

@@ -65,8 +65,10 @@ class DenseStream:
 
 
 def open_model(path, threads, like=None):
-    """-> a patch-skipping or a dense model, as the file is. A dense one gets the image size and the preprocessing of the
-    patch-skipping model `like`, if there is one."""
+    """-> a patch-skipping or a dense model, as the file is.
+
+    A dense one gets the image size and the preprocessing of the patch-skipping model `like`, if there is one.
+    """
     if is_patchskip(path):
         return patchskip.load(path, threads)
     if like is None:

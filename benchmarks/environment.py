@@ -10,11 +10,20 @@ import numpy as np
 from patchskip import __version__
 from patchskip.plugins import library
 from patchskip.runtime import opencv
+from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.model import import_onnxruntime
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 OTHERS_LIMIT = 0.1  # of one core
 STEAL_LIMIT = 0.02
+
+
+def threads(asked=None):
+    """-> `asked`, or PATCHSKIP_THREADS, or as many as there are cores. Raises PatchskipError for less than one."""
+    value = asked if asked is not None else os.environ.get("PATCHSKIP_THREADS") or cores()
+    if not str(value).isdigit() or int(value) < 1:
+        raise PatchskipError(f"threads is {value!r}; give a number, 1 or more")
+    return int(value)
 
 
 def describe(threads):

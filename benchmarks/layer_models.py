@@ -134,19 +134,11 @@ def skip_model(layer, parameters):
     inputs = [_value("active", list(layer.grid), TensorProto.INT32)]
     for i, (weight, bias) in enumerate(parameters):
         tensors += [numpy_helper.from_array(weight, f"w{i}"), numpy_helper.from_array(bias, f"b{i}")]
-        nodes.append(
-            helper.make_node(
-                "PatchSkip",
-                ["active", f"cache{i}", f"x{i}", f"w{i}", f"b{i}"],
-                [f"y{i}"],
-                name=f"PatchSkip{i}",
-                domain="patchskip",
-                op_type="Conv",
-                patch=layer.patch,
-                activation=layer.activation,
-                **_conv(layer),
-            )
-        )
+        names = ["active", f"cache{i}", f"x{i}", f"w{i}", f"b{i}"]
+        node = helper.make_node("PatchSkip", names, [f"y{i}"], name=f"PatchSkip{i}", domain="patchskip", **_conv(layer))
+        own = {"op_type": "Conv", "patch": layer.patch, "activation": layer.activation}
+        node.attribute.extend(helper.make_attribute(key, value) for key, value in own.items())
+        nodes.append(node)
         shape = [1, *layer.output_size, layer.outputs]
         inputs += [_value(f"x{i}", [1, layer.height, layer.width, layer.channels]), _value(f"cache{i}", shape)]
         outputs.append(_value(f"y{i}", shape))

@@ -2,10 +2,10 @@
 
     python -m patchskip.benchmarks.layers --json FILE [--threads 1,2] [--quick]
 
-Both run several copies of the layer, each with weights and activations of its own, so that, as in a network, none of them
-waits in the nearest cache. Dense is charged with the time of its convolution and activation nodes alone, as ONNX Runtime
-profiles them in the memory layout it prefers: not with changes of layout, not with the session. PatchSkip is charged with
-everything: the whole run of a session divided by the copies.
+Both run several copies of the layer, each with weights and activations of its own, so that, as in a network, none of
+them waits in the nearest cache. Dense is charged with the time of its convolution and activation nodes alone, as ONNX
+Runtime profiles them in the memory layout it prefers: not with changes of layout, not with the session. PatchSkip is
+charged with everything: the whole run of a session divided by the copies.
 """
 
 import argparse
@@ -96,7 +96,9 @@ def _check_equal(layer, dense, skip, arrays):
     expected = dense.arrays["y0"]
     error = np.abs(skip.arrays["y0"].transpose(0, 3, 1, 2) - expected).max() / np.abs(expected).max()
     if not error <= TOLERANCE:
-        raise PatchskipError(f"layer {layer.name}: PatchSkip is {error:.2g} from dense, not within {TOLERANCE}; report it")
+        raise PatchskipError(
+            f"layer {layer.name}: PatchSkip is {error:.2g} from dense, not within {TOLERANCE}; report it"
+        )
 
 
 def geomeans(rows):
@@ -119,7 +121,9 @@ def table(rows):
         grouped[row["layer"], row["threads"]][row["share"]] = row
     for (layer, threads), by_share in grouped.items():
         dense = next(iter(by_share.values()))["dense_ms"]
-        lines.append(f"{layer:38} {threads:7} {dense:9.4f}" + "".join(f"{by_share[s]['efficiency']:8.2f}" for s in SHARES))
+        lines.append(
+            f"{layer:38} {threads:7} {dense:9.4f}" + "".join(f"{by_share[s]['efficiency']:8.2f}" for s in SHARES)
+        )
     return "\n".join(lines)
 
 

@@ -8,11 +8,13 @@ from patchskip.benchmarks import accuracy, timing
 from patchskip.benchmarks.dense import difference
 from patchskip.runtime.run import STAGES, Pipeline
 
+KINDS = ("dense", "skip")
+KINDS = ("dense", "skip")
 WARM_UP = 5  # frames, before a reset, so that the first frame measured finds its memory and code in place
 
 
 class Times:
-    """Milliseconds of every frame: `stages` [frames, 3] as STAGES, `total` [frames] end to end, `counted` bool [frames]."""
+    """Milliseconds of every frame: stages [frames, 3] as STAGES, total [frames] end to end, counted bool [frames]."""
 
     def __init__(self):
         self._stages, self._total, self._counted = [], [], []
@@ -70,12 +72,13 @@ class Quality:
     errors   [frames] largest difference of an output over the dense output's largest magnitude
     masks    [frames] (bool [Gh, Gw], side) of the image patches recomputed
     boxes    [frames] what the patch-skipping network found, [n, 6], or None without the task `detect`
-    ap50     {"dense": .., "skip": ..} or None without ground truth
+    classes  number of classes it tells apart, or None
+    ap50     {"dense": .., "skip": ..}; empty without ground truth
     """
 
-    def __init__(self, active, layers, errors, masks, boxes, ap50):
+    def __init__(self, active, layers, errors, masks, boxes, classes, ap50):
         self.active, self.layers, self.errors = active, layers, errors
-        self.masks, self.boxes, self.ap50 = masks, boxes, ap50
+        self.masks, self.boxes, self.classes, self.ap50 = masks, boxes, classes, ap50
 
 
 def measure_quality(dense, skip, source, task, truth, limit, progress):
@@ -102,5 +105,8 @@ def measure_quality(dense, skip, source, task, truth, limit, progress):
         progress.update(index + 1)
     mean = np.mean(shares[1:] or shares, axis=0)
     layers = [{**layer, "active": float(share)} for layer, share in zip(stats["layers"], mean, strict=True)]
-    ap50 = {kind: accuracy.average_precision(boxes, truths) for kind, boxes in zip(("dense", "skip"), found, strict=True)}
-    return Quality(np.array(active), layers, np.array(errors), masks, found[1], ap50 if truth else None)
+    ap50 = {}
+    if truth:
+        ap50 = {kind: accuracy.average_precision(boxes, truths) for kind, boxes in zip(KINDS, found, strict=True)}
+    classes = getattr(pipelines[1].task, "count", None)
+    return Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, ap50)

@@ -8,7 +8,7 @@ import numpy as np
 import patchskip
 from patchskip.benchmarks.measure import frames_of
 from patchskip.benchmarks.sessions import node_events, open_session
-from patchskip.runtime import native
+from patchskip.plugins import library
 from patchskip.runtime.model import session_options
 from patchskip.runtime.run import Pipeline
 
@@ -22,7 +22,7 @@ def profile(path, threads, source, limit=None):
     model = patchskip.load(path, threads)
     options = session_options()
     options.enable_profiling = True
-    native.register(options)
+    options.register_custom_ops_library(library.path())
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = os.path.join(folder, "skip")
         model.session = open_session(path, options)

@@ -7,7 +7,6 @@ import tempfile
 import numpy as np
 
 from patchskip.plugins import library
-from patchskip.runtime import native
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.model import DTYPES, import_onnxruntime
 
@@ -101,7 +100,7 @@ class SkipSession(BoundSession):
 
     def __init__(self, model, threads, arrays, aliases):
         options = dense_options(1)
-        native.register(options)
+        options.register_custom_ops_library(library.path())
         self._threads = threads
         super().__init__(open_session(model, options), arrays, aliases)
 

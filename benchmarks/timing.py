@@ -2,8 +2,8 @@
 
 Each has a pool of threads that go on spinning for a while after their work, on the cores the other one needs: taken in
 turn frame by frame, each would slow the other down. So they take turns in blocks. Before a block everything rests until
-the pools sleep, and a block's first run, which wakes its pool and finds its caches cold, is not counted. What remains of
-either is what it does when it has the machine to itself, on the same input and within the same second as the other.
+the pools sleep, and a block's first run, which wakes its pool and finds its caches cold, is not counted. What remains
+is what either does when it has the machine to itself, on the same input and within the same second as the other.
 """
 
 import time
