@@ -1,0 +1,106 @@
+"""`patchskip export`"""
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+
+import numpy as np
+import onnx
+
+from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.files import atomic_path, atomic_text
+
+from . import coverage, loading
+from .convert import DEFAULT_THRESHOLD, convert
+from .preprocess import PRESETS
+
+_FRAMES = 8  # of --source, taken for the layers' magnitudes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="an ONNX network")
+    parser.add_argument("-o", "--output", metavar="OUT", help="default: MODEL with the ending .patchskip.onnx")
+    parser.add_argument("--input-size", nargs=2, type=int, metavar=("H", "W"), help="give the image input another size")
+    parser.add_argument("--patch", type=int, default=16, help="side of a patch in input pixels, a power of two (16)")
+    parser.add_argument("--gate", choices=["exact", "delta"], default="exact",
+                        help="exact: recompute whatever changed; delta: whatever changed by more than a threshold")
+    parser.add_argument("--threshold", type=float, metavar="T", default=None,
+                        help=f"delta: the change that counts, a share of each layer's mean ({DEFAULT_THRESHOLD})")
+    parser.add_argument("--gates", metavar="FILE.npz", help="delta: thresholds by layer name, absolute")
+    parser.add_argument("--halo", choices=["full", "none"], default="full",
+                        help="delta: does a change reach the pixels whose kernels touch it, or its own place alone?")
+    parser.add_argument("--source", metavar="VIDEO", help="delta: take the layers' means from these frames")
+    parser.add_argument("--input", choices=["float", "u8"], default="float",
+                        help="float: the network's own input; u8: the frame itself, uint8 NHWC BGR")
+    parser.add_argument("--preprocess", default="auto", choices=["auto", *PRESETS], help="what the network was trained on")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Export, print the coverage table. -> exit status"""
+    if args.gate == "exact" and (args.threshold is not None or args.gates or args.source):
+        raise PatchskipError("--threshold, --gates and --source are for --gate delta; the gate asked for is exact")
+    if args.gates and (args.threshold is not None or args.source):
+        raise PatchskipError("--gates holds the thresholds; leave --threshold and --source out")
+    output = args.output or os.path.splitext(args.model)[0] + ".patchskip.onnx"
+    model = loading.load(args.model)
+    if os.path.exists(output) and os.path.samefile(output, args.model):
+        raise PatchskipError(f"the output {output} is the network itself; give another name with -o")
+    result = convert(
+        model,
+        input_size=tuple(args.input_size) if args.input_size else None,
+        patch=args.patch,
+        gate=args.gate,
+        threshold=DEFAULT_THRESHOLD if args.threshold is None else args.threshold,
+        gates=read_gates(args.gates) if args.gates else None,
+        halo=args.halo,
+        input=args.input,
+        preset=args.preprocess,
+        feeds=_frames(args, model) if args.source else None,
+        name=args.model,
+        metadata={"source_sha256": loading.sha256(args.model)},
+    )
+    save(result.model, output)
+    if not args.quiet and args.json != "-":
+        print(coverage.table(result.report))
+        print(f"wrote {output}")
+    if args.json:
+        with atomic_text(args.json) as file:
+            json.dump({"output": output, **result.report}, file, indent=1)
+            file.write("\n")
+    return 0
+
+
+def save(model: onnx.ModelProto, path: str) -> None:
+    """Write a model, whole or not at all. The same model gives the same bytes."""
+    with atomic_path(path) as target, open(target, "wb") as file:
+        file.write(model.SerializeToString(deterministic=True))
+
+
+def read_gates(path: str) -> dict[str, float]:
+    """FILE.npz -> threshold by layer name."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            values = {name: file[name] for name in file.files}
+    except OSError as error:
+        raise PatchskipError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    except (ValueError, EOFError, AttributeError) as error:
+        raise PatchskipError(f"{path} is not an .npz file of thresholds; numpy.savez(path, **thresholds) makes one") from error
+    for name, value in values.items():
+        if value.size != 1 or value.dtype.kind not in "fiu":
+            raise PatchskipError(f"{path}: {name} is {value.dtype} of shape {list(value.shape)}, not one number")
+    return {name: float(value.reshape(-1)[0]) for name, value in values.items()}
+
+
+def _frames(args: argparse.Namespace, model: onnx.ModelProto):
+    """Frames of --source, at the network's size."""
+    import cv2
+    from patchskip.runtime.sources import open_source
+
+    constants = {tensor.name for tensor in model.graph.initializer}
+    image = next((v for v in model.graph.input if v.name not in constants and len(v.type.tensor_type.shape.dim) == 4), None)
+    dims = image.type.tensor_type.shape.dim if image is not None else []
+    height, width = args.input_size or ((dims[2].dim_value, dims[3].dim_value) if dims else (0, 0))
+    for frame in itertools.islice(open_source(args.source), _FRAMES):
+        yield cv2.resize(frame, (width, height))

@@ -1,0 +1,71 @@
+"""What an export covers: the share of the multiplications in PatchSkip nodes, and why the others are not."""
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+import numpy as np
+import onnx
+
+from .graph import Graph
+from .layers import node_macs
+
+
+def report(model: onnx.ModelProto) -> dict:
+    """-> coverage (0..1), macs, nodes [{name, op_type, macs, patchskip, reason}], states, memory_ratio, gate, patch.
+
+    A model that was not exported by patchskip has coverage 0 and all its nodes dense. memory_ratio: bytes of the states
+    over bytes of the layers' outputs.
+    """
+    text = next((entry.value for entry in model.metadata_props if entry.key == "patchskip"), None)
+    if text is None:
+        graph = Graph(model)
+        nodes = [_node(n.label, n.op_type, node_macs(graph, n), "the model is not a PatchSkip one") for n in graph.nodes]
+        macs = sum(node["macs"] for node in nodes)
+        return {"coverage": 0.0, "macs": macs, "nodes": nodes, "states": 0, "state_bytes": 0, "memory_ratio": 0.0}
+    metadata = json.loads(text)
+    nodes = [_node(layer["name"], layer["op_type"], layer["macs"]) for layer in metadata["layers"]]
+    nodes += [_node(d["name"], d["op_type"], d["macs"], d["reason"]) for d in metadata["dense"]]
+    kept = 4 * sum(int(np.prod(layer["shape"])) for layer in metadata["layers"])
+    held = 4 * sum(int(np.prod(state["shape"])) for state in metadata["states"])
+    return {
+        "coverage": metadata["coverage"], "macs": metadata["macs"], "nodes": nodes, "states": len(metadata["states"]),
+        "state_bytes": held, "memory_ratio": held / kept if kept else 0.0, "gate": metadata["gate"],
+        "threshold": metadata["threshold"], "patch": metadata["patch"], "preset": metadata.get("preset"),
+        "inputs": metadata["inputs"], "outputs": metadata["outputs"],
+    }
+
+
+def _node(name: str, op_type: str, macs: int, reason: str | None = None) -> dict:
+    node = {"name": name, "op_type": op_type, "macs": macs, "patchskip": reason is None}
+    return node if reason is None else {**node, "reason": reason}
+
+
+def table(found: dict) -> str:
+    """The report for people: op types with their share, then why nodes were left dense."""
+    groups: dict[tuple[bool, str], list[dict]] = defaultdict(list)
+    for node in found["nodes"]:
+        groups[not node["patchskip"], node["op_type"]].append(node)
+    lines = [f"{'':10} {'operator':<20} {'nodes':>6} {'MMAC':>10} {'share':>7}"]
+    for (dense, op_type), nodes in sorted(groups.items(), key=lambda item: (item[0][0], -_macs(item[1]), item[0][1])):
+        share = _macs(nodes) / found["macs"] if found["macs"] else 0.0
+        kind = "dense" if dense else "PatchSkip"
+        lines.append(f"{kind:10} {op_type:<20} {len(nodes):>6} {_macs(nodes) / 1e6:>10.2f} {share:>7.1%}")
+    reasons: dict[str, list[dict]] = defaultdict(list)
+    for node in found["nodes"]:
+        if not node["patchskip"]:
+            reasons[node["reason"]].append(node)
+    for reason, nodes in reasons.items():
+        names = ", ".join(f"{node['op_type']} {node['name']}" for node in nodes[:3])
+        lines.append(f"dense because {reason}: {names}{f' and {len(nodes) - 3} more' if len(nodes) > 3 else ''}")
+    lines.append(f"coverage {found['coverage']:.1%} of {found['macs'] / 1e6:.1f} MMAC")
+    if found["states"]:
+        lines.append(
+            f"state {found['state_bytes'] / 2**20:.1f} MiB in {found['states']} tensors, "
+            f"{found['memory_ratio']:.2f} of the activations kept"
+        )
+    return "\n".join(lines)
+
+
+def _macs(nodes: list[dict]) -> int:
+    return sum(node["macs"] for node in nodes)

@@ -1,0 +1,237 @@
+"""Network -> the ONNX model with PatchMask, PatchGate and PatchSkip nodes that docs/op-spec.md describes."""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+from .geometry import Size
+from .graph import Graph
+from .layers import Layer
+from .masks import Mask, Masks
+from .network import Dense, Entry, Network
+
+DOMAIN = "patchskip"
+_TO_NCHW = (0, 3, 1, 2)  # of an NHWC tensor
+
+
+@dataclass
+class Options:
+    """What emission needs to know besides the network. thresholds: by layer or entry name, empty in exact mode."""
+
+    patch: int = 16
+    gate: str = "exact"
+    threshold: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    halo: bool = True
+    u8: bool = False
+    image_attributes: Mapping = field(default_factory=dict)  # with u8: channels, scale, bias
+    extra: Mapping = field(default_factory=dict)  # further metadata
+
+
+def emit(network: Network, image: Size, options: Options) -> onnx.ModelProto:
+    """image: the size of the picture that `options.patch` refers to."""
+    return _Emitter(network, image, options).model()
+
+
+class _Emitter:
+    def __init__(self, network: Network, image: Size, options: Options):
+        self.network, self.graph, self.options = network, network.graph, options
+        self.masks = Masks(image, options.patch, options.halo, self.graph.new_name)
+        self.nodes: list[NodeProto] = []
+        self.initializers: list[TensorProto] = []
+        self.state_inputs: list[ValueInfoProto] = []
+        self.state_outputs: list[ValueInfoProto] = []
+        self.states: list[dict] = []
+        self.layers: list[dict] = []
+        self.used: dict[str, Mask] = {}  # masks that `layers` names
+        self.nhwc: dict[str, str] = {}  # local tensor -> its NHWC form
+        self.nchw: dict[str, str] = {}  # local tensor -> its NCHW form, where that is not its own name
+        self.sizes: dict[str, Size] = {}
+        self.entries = {entry.tensor for entry in network.entries}
+
+    def model(self) -> onnx.ModelProto:
+        for step in self.network.steps:
+            {Entry: self._entry, Layer: self._layer, Dense: self._dense}[type(step)](step)
+        graph = helper.make_graph(
+            self.nodes, self.graph.name or "network", [*self._inputs(), *self.state_inputs], self._outputs(),
+            [*self._constants(), *self.initializers],
+        )
+        opsets = [helper.make_opsetid(d, v) for d, v in self.graph.opsets.items()] + [helper.make_opsetid(DOMAIN, 1)]
+        # IR 4 allows initializers that are no inputs; ONNX Runtime 1.10 reads up to 8.
+        version = min(max(self.graph.ir_version, 4), 8)
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=version, producer_name="patchskip")
+        helper.set_model_props(model, {DOMAIN: json.dumps(self._metadata())})
+        return model
+
+    # -- steps
+
+    def _entry(self, entry: Entry) -> None:
+        """PatchGate decides from the picture, Image keeps it, NHWC."""
+        tensor, (_, channels, height, width) = entry.tensor, entry.shape
+        size, patch = (height, width), self.masks.patch_of((height, width))
+        u8 = self.options.u8 and tensor in self.graph.inputs
+        form = dict(self.options.image_attributes) if u8 else {"layout": "NCHW"}
+        y = self._local(tensor, size)
+        cache = self._state(y, (1, height, width, channels), "cache")
+        active = self.graph.new_name(tensor + ".active")
+        gate, inputs, outputs = {"mode": self.options.gate, "patch": patch}, [tensor, cache], [active]
+        if self.options.gate == "delta":
+            cell = max(1, patch // 2)
+            reference = self.graph.new_name(tensor + ".reference")
+            shape = (-(-height // cell), -(-width // cell), channels)
+            inputs[1], outputs = self._state(reference, shape, "reference"), [active, reference]
+            gate.update(cell=cell, threshold=float(self.options.thresholds[tensor]))
+        self._add("PatchGate", inputs, outputs, tensor + ".gate", **gate, **form)
+        layer = Layer(tensor, "Image", [], tensor, (1, height, width, channels), size, dict(form))
+        self._patch_skip(layer, Mask(active, patch, size), [cache, tensor], [y])
+        self.masks.of[tensor] = Mask(active, patch, size)
+        if u8 and self._needs_nchw(tensor):  # dense nodes want the numbers that they were made for
+            self._to_nchw(tensor, self.graph.new_name(tensor + ".nchw"), layer.shape)
+
+    def _layer(self, layer: Layer) -> None:
+        active = self.masks.active(layer, self.sizes)
+        self.nodes += self.masks.nodes
+        self.masks.nodes.clear()
+        weights = [self._initializer(f"{layer.name}.{kind}", w) for kind, w in zip(("weight", "bias"), layer.weights)]
+        inputs = [self.nhwc[name] for name in layer.inputs]
+        flat = layer.op_type == "Flatten"
+        y = layer.output if flat else self._local(layer.output, layer.size)
+        cache = self._state(y, layer.shape, "cache")
+        outputs, threshold = [y], self.options.thresholds.get(layer.name, 0.0)
+        if threshold > 0:
+            outputs.append(self.graph.new_name(layer.output + ".changed"))
+        self._patch_skip(layer, active, [cache, *inputs[:1], *weights, *inputs[1:]], outputs, threshold)
+        if flat:
+            return
+        self.masks.of[layer.output] = active._replace(name=outputs[-1]) if threshold > 0 else active
+        if self._needs_nchw(layer.output):
+            self._to_nchw(layer.output, layer.output, layer.shape)
+
+    def _dense(self, dense: Dense) -> None:
+        proto = dense.node.proto()
+        source = proto.input[0] if proto.op_type == "Transpose" else ""
+        if source in self.nhwc and source not in self.entries:
+            moved = [_TO_NCHW[axis] for axis in dense.node.get("perm", (3, 2, 1, 0))]
+            still = moved == sorted(moved)
+            attributes = {} if still else {"perm": moved}
+            self._add("Identity" if still else "Transpose", [self.nhwc[source]], proto.output, proto.name, "", **attributes)
+            return
+        for i, name in enumerate(proto.input):
+            proto.input[i] = self.nchw.get(name, name)
+        self.nodes.append(proto)
+
+    # -- tensors
+
+    def _local(self, tensor: str, size: Size) -> str:
+        """Name the NHWC form of a tensor."""
+        both = tensor in self.entries or self._needs_nchw(tensor)
+        self.nhwc[tensor] = self.graph.new_name(tensor + ".nhwc") if both else tensor
+        self.sizes[tensor] = size
+        return self.nhwc[tensor]
+
+    def _needs_nchw(self, tensor: str) -> bool:
+        """Does anybody but a Transpose, which can be one with ours, read the tensor as it was?"""
+        if tensor in self.graph.outputs:
+            return True
+        readers = [dense.node for dense in self.network.dense if tensor in dense.node.reads()]
+        return any(node.op_type != "Transpose" for node in readers)
+
+    def _to_nchw(self, tensor: str, name: str, shape: tuple[int, ...]) -> None:
+        _, height, width, channels = shape
+        self.nchw[tensor] = name
+        if channels == 1 or height == width == 1:  # the same memory
+            target = self._initializer(name + ".shape", np.array([1, channels, height, width], np.int64))
+            self._add("Reshape", [self.nhwc[tensor], target], [name], name + ".reshape", "")
+        else:
+            self._add("Transpose", [self.nhwc[tensor]], [name], name + ".transpose", "", perm=list(_TO_NCHW))
+
+    def _state(self, output: str, shape: tuple[int, ...], kind: str) -> str:
+        name = self.graph.new_name(output + ".cache" if kind == "cache" else output + ".last")
+        self.state_inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        if output not in self.graph.outputs:
+            self.state_outputs.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, shape))
+        self.states.append({"input": name, "output": output, "kind": kind, "shape": list(shape)})
+        return name
+
+    def _initializer(self, stem: str, value: np.ndarray) -> str:
+        name = self.graph.new_name(stem)
+        self.initializers.append(numpy_helper.from_array(value, name))
+        return name
+
+    # -- nodes
+
+    def _add(self, operator: str, inputs, outputs, name: str, domain: str = DOMAIN, /, **attributes) -> None:
+        node = helper.make_node(operator, inputs, outputs, name or None, domain=domain)
+        node.attribute.extend(helper.make_attribute(key, attributes[key]) for key in sorted(attributes))
+        self.nodes.append(node)
+
+    def _patch_skip(self, layer: Layer, active: Mask, inputs: list[str], outputs: list[str], threshold: float = 0.0):
+        attributes = {"op_type": layer.op_type, "patch": active.patch, **layer.attributes}
+        if layer.activation != "None":
+            attributes["activation"] = layer.activation
+            if layer.activation_params:
+                attributes["activation_params"] = layer.activation_params
+        if threshold > 0:
+            attributes.update(threshold=float(threshold), cell=max(1, active.patch // 2))
+        self._add("PatchSkip", [active.name, *inputs], outputs, layer.name, **attributes)
+        self.used[active.name] = active
+        self.layers.append({
+            "name": layer.name, "op_type": layer.op_type, "shape": list(layer.shape), "macs": layer.macs,
+            "mask": active.name,
+        })
+
+    # -- the whole
+
+    def _inputs(self) -> list[ValueInfoProto]:
+        found = []
+        for name, value in self.graph.inputs.items():
+            if self.options.u8 and any(entry.tensor == name for entry in self.network.entries):
+                _, channels, height, width = self.graph.shapes[name]
+                value = helper.make_tensor_value_info(name, TensorProto.UINT8, (1, height, width, channels))
+            found.append(value)
+        return found
+
+    def _outputs(self) -> list[ValueInfoProto]:
+        masks = [
+            helper.make_tensor_value_info(m.name, TensorProto.INT32, [-(-n // m.patch) for n in m.size])
+            for m in self.used.values()
+        ]
+        original = [
+            helper.make_tensor_value_info(name, self.graph.types[name], self.graph.shapes[name])
+            if name in self.graph.shapes else value for name, value in self.graph.outputs.items()
+        ]
+        return [*original, *self.state_outputs, *masks]
+
+    def _constants(self) -> list[TensorProto]:
+        read = {name for dense in self.network.dense for name in dense.node.reads()} | set(self.graph.outputs)
+        return [numpy_helper.from_array(v, name) for name, v in self.graph.constants.items() if name in read]
+
+    def _metadata(self) -> dict:
+        dense = [
+            {"name": d.node.label, "op_type": d.node.op_type, "macs": d.macs, "reason": d.reason}
+            for d in self.network.dense
+        ]
+        covered = sum(layer["macs"] for layer in self.layers)
+        macs = covered + sum(d["macs"] for d in dense)
+        return {
+            "format": 1, "patch": self.options.patch, "gate": self.options.gate, "threshold": self.options.threshold,
+            "inputs": [_describe_input(self.graph, value) for value in self._inputs()],
+            "outputs": [{"name": n, "shape": list(self.graph.shapes.get(n, ()))} for n in self.graph.outputs],
+            "states": self.states,
+            "masks": [{"name": m.name, "patch": m.patch, "size": list(m.size)} for m in self.used.values()],
+            "layers": self.layers, "dense": dense, "macs": macs, "coverage": covered / macs if macs else 0.0,
+            **self.options.extra,
+        }
+
+
+def _describe_input(graph: Graph, value: ValueInfoProto) -> dict:
+    kind = value.type.tensor_type
+    shape = [dim.dim_value for dim in kind.shape.dim]
+    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
+    layout = "NHWC" if kind.elem_type == TensorProto.UINT8 and graph.is_image(value.name) else "NCHW"
+    return {"name": value.name, "shape": shape, "dtype": dtype, "layout": layout}
