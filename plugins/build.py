@@ -182,15 +182,19 @@ def _replacing(output):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", default=LIBRARY, help="the library to make (default: %(default)s)")
+    parser.add_argument("-o", "--output", help="the library to make (default: {})".format(os.path.relpath(LIBRARY)))
     parser.add_argument("--conformance", metavar="FILE", help="build the conformance runner, and not the library")
+    parser.add_argument("--aarch64", action="store_true", help="cross-compile, into build/plugins-aarch64")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the compiler's commands")
     arguments = parser.parse_args()
+    cxx, output = None, LIBRARY
+    if arguments.aarch64:
+        cxx, output = "aarch64-linux-gnu-g++", os.path.join(_build_folder("aarch64"), os.path.basename(LIBRARY))
     try:
         if arguments.conformance:
-            build_conformance(arguments.conformance, verbose=arguments.verbose)
+            build_conformance(arguments.conformance, cxx, verbose=arguments.verbose)
         else:
-            build(arguments.output, verbose=arguments.verbose)
+            print(build(arguments.output or output, cxx, verbose=arguments.verbose))
     except BuildError as error:
         print("patchskip: {}".format(error), file=sys.stderr)
         return 2

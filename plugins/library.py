@@ -12,7 +12,7 @@ import numpy as np
 from patchskip.runtime.errors import PatchskipError
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libpatchskip.so")
-VERSION = "1"
+VERSION = "1"  # of the interface between the library and this package: ps_version()
 HOW_TO_BUILD = "build it with `python plugins/build.py` or `pip install .`"
 
 ELF_MACHINES = {3: "i686", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
@@ -58,7 +58,7 @@ def load(file=None):
             raise PatchskipError("loading {}: {}; {}".format(file, error, HOW_TO_BUILD))
         found = library.ps_version().decode()
         if found != VERSION:
-            raise PatchskipError("loading {}: it is version {}, this package needs {}; {}".format(
+            raise PatchskipError("loading {}: its interface is version {}, this package needs {}; {}".format(
                 file, found, VERSION, HOW_TO_BUILD))
         _loaded[file] = library
     return _loaded[file]

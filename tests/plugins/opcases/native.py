@@ -15,7 +15,8 @@ class Guarded:
     """A copy of an array with a pattern before and after it: NaN as float32, so that reading it shows in a result."""
 
     def __init__(self, array):
-        self._buffer = np.full(array.size + 2 * GUARD, 0xFF, [(np.uint8), np.uint32][array.itemsize == 4]).view(array.dtype)
+        size = (array.size + 2 * GUARD) * array.itemsize
+        self._buffer = np.full(size, 0xFF, np.uint8).view(array.dtype)
         self.array = self._buffer[GUARD : GUARD + array.size].reshape(array.shape)
         self.array[...] = array
 

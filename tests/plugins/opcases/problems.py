@@ -55,6 +55,7 @@ def make_mask(kind, grid, rng):
         mask[rng.integers(grid[0]), rng.integers(grid[1])] = 1
     elif kind == "random":
         mask[:] = rng.random(grid) < 0.4
+        mask[rng.integers(grid[0]), rng.integers(grid[1])] = 1
     elif kind == "checkerboard":
         mask[:] = np.add.outer(np.arange(grid[0]), np.arange(grid[1])) % 2 == 0
     elif kind == "last row":
@@ -187,15 +188,16 @@ def _largest(cells, step, grid):
 
 
 def _between(values):
-    """A threshold that no value is near: in the widest gap of the middle half of `values` (and 0)."""
+    """A threshold that no value is near: in the widest gap between `values` (and 0), of their middle half if it can."""
     values = np.sort(np.append(np.asarray(values)[np.isfinite(values)], 0.0))
-    if len(values) == 1:
-        return 0.5
-    low = min(len(values) // 4, len(values) - 2)
-    high = max(low + 1, 3 * len(values) // 4)
-    gaps = np.diff(values[low : high + 1])
-    at = low + int(np.argmax(gaps))
-    return float(np.float32((values[at] + values[at + 1]) / 2))
+    if values[-1] < 1e-3:  # nothing but rounding
+        return 0.25
+    middle = values[len(values) // 4 : 3 * len(values) // 4 + 1]
+    for part in (middle, values):
+        at = int(np.argmax(np.diff(part))) if len(part) > 1 else 0
+        if len(part) > 1 and part[at + 1] - part[at] > 0.01 * values[-1]:
+            break
+    return float(np.float32((part[at] + part[at + 1]) / 2))
 
 
 # PatchMask, PatchGate

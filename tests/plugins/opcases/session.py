@@ -21,8 +21,8 @@ def model(problem):
     given = [i for i, array in enumerate(problem.inputs) if array is not None]
     names = ["x{}".format(i) if i in given else "" for i in range(len(problem.inputs))]
     outputs = ["y{}".format(i) for i in range(len(problem.outputs))]
-    node = helper.make_node(problem.operator, names, outputs, name=problem.name, domain="patchskip",
-                            **{key: _attribute(v) for key, v in problem.attributes.items()})
+    node = helper.make_node(problem.operator, names, outputs, name=problem.name, domain="patchskip")
+    node.attribute.extend(helper.make_attribute(key, _attribute(v)) for key, v in problem.attributes.items())
     graph = helper.make_graph(
         [node], "case",
         [value(names[i], problem.inputs[i]) for i in given if i not in problem.constants],
@@ -66,8 +66,8 @@ class Session:
             for i, array in enumerate(memory.outputs):
                 binding.bind_output("y{}".format(i), "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
             session.run_with_iobinding(binding)
-        except Exception as error:  # its classes are of a module without a public name
-            if not type(error).__module__.startswith("onnxruntime"):
+        except Exception as error:  # the classes are of a module without a public name
+            if not (type(error) is RuntimeError or type(error).__module__.startswith("onnxruntime")):
                 raise
             assert memory.untouched(), "{}: written to, and then refused".format(problem.name)
             raise Refused(str(error)) from None

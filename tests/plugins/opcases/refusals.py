@@ -1,0 +1,123 @@
+"""Calls that must be refused: (name, the problem, words that the message must hold)."""
+import numpy as np
+
+from .convolution import conv, depthwise, transpose
+from .gates import POINTWISE, gate, mask
+from .local import channel_map, concat, flatten, image, pointwise, pool, resize
+from .problems import poison, problem
+
+
+def set_attributes(base, remove=(), **values):
+    attributes = {key: value for key, value in base.attributes.items() if key not in remove}
+    return base._replace(attributes=dict(attributes, **values))
+
+
+def set_input(base, index, array):
+    inputs = list(base.inputs) + [None] * (index + 1 - len(base.inputs))
+    inputs[index] = array
+    alias = {output: source for output, source in base.alias.items() if source != index}
+    outputs = [poison(o.shape, o.dtype) if base.alias.get(i) == index else o for i, o in enumerate(base.outputs)]
+    return base._replace(inputs=inputs, alias=alias, outputs=outputs)
+
+
+def floats(*shape):
+    return np.zeros(shape, np.float32)
+
+
+def refusals():
+    plain = problem(conv("refused", (9, 8), 6, 10, patch=2, in_place=0))
+    yield "operator", plain._replace(operator="PatchSkop"), ["PatchSkop"]
+    yield "op_type", set_attributes(plain, op_type="Gru"), ["op_type", "Gru"]
+    yield "no op_type", set_attributes(plain, remove=["op_type"]), ["op_type"]
+    yield "no patch", set_attributes(plain, remove=["patch"]), ["patch"]
+    yield "patch 0", set_attributes(plain, patch=0), ["patch", "0"]
+    yield "patch as text", set_attributes(plain, patch="two"), ["patch"]
+    yield "activation", set_attributes(plain, activation="Gelu"), ["activation", "Gelu"]
+    yield "clip without limits", set_attributes(plain, activation="Clip"), ["Clip", "activation_params"]
+    yield "clip's types", set_attributes(plain, activation="Clip", activation_params=(0, 6)), ["activation_params"]
+    yield "prelu's slopes", set_attributes(plain, activation="PRelu", activation_params=(0.5, 0.25)), [
+        "PRelu", "2", "10"]
+    yield "residual", set_attributes(plain, residual="between"), ["residual", "between"]
+    yield "cell", set_attributes(plain, cell=3, threshold=0.5), ["cell", "3"]
+    yield "threshold's type", set_attributes(plain, threshold=1), ["threshold"]
+    yield "threshold negative", set_attributes(plain, threshold=-0.5), ["threshold"]
+    yield "threshold nan", set_attributes(plain, threshold=float("nan")), ["threshold"]
+    yield "stride 0", set_attributes(plain, strides=(0, 1)), ["strides"]
+    yield "three strides", set_attributes(plain, strides=(1, 1, 1)), ["strides"]
+    yield "dilation 0", set_attributes(plain, dilations=(1, 0)), ["dilations"]
+    yield "two pads", set_attributes(plain, pads=(1, 1)), ["pads"]
+    yield "negative pads", set_attributes(plain, pads=(-1, 1, 1, 1)), ["pads"]
+    yield "kernel_shape", set_attributes(plain, kernel_shape=(5, 3)), ["kernel_shape"]
+    yield "group", set_attributes(plain, group=4), ["group", "4"]
+    yield "group 0", set_attributes(plain, group=0), ["group"]
+    yield "the mask's grid", set_input(plain, 0, np.ones((5, 5), np.int32)), ["active", "5"]
+    yield "the mask's type", set_input(plain, 0, floats(5, 4)), ["active", "int32"]
+    yield "the cache's size", set_input(plain, 1, floats(1, 9, 9, 10)), ["active", "5"]
+    yield "the cache's rank", set_input(plain, 1, floats(9, 8, 10)), ["cache"]
+    yield "channels of X", set_input(plain, 2, floats(1, 9, 8, 5)), ["W", "5"]
+    yield "size of X", set_input(plain, 2, floats(1, 12, 8, 6)), ["X", "12"]
+    yield "type of X", set_input(plain, 2, np.zeros((1, 9, 8, 6), np.uint8)), ["X", "uint8"]
+    yield "batch", set_input(plain, 2, floats(2, 9, 8, 6)), ["X", "2"]
+    yield "weight", set_input(plain, 3, floats(10, 6, 3)), ["W"]
+    yield "weight's channels", set_input(plain, 3, floats(10, 5, 3, 3)), ["W", "5"]
+    yield "bias", set_input(plain, 4, floats(9)), ["B", "9"]
+    yield "no bias", plain._replace(inputs=plain.inputs[:4], constants=(3,)), ["2 inputs", "3"]
+    yield "output's shape", plain._replace(outputs=[poison((1, 9, 8, 11))] + plain.outputs[1:]), ["Y", "11"]
+
+    before = problem(conv("refused-residual", (9, 8), 6, 10, patch=2, in_place=0, residual="before"))
+    yield "residual missing", before._replace(inputs=before.inputs[:5]), ["residual"]
+    yield "residual's shape", set_input(before, 5, floats(1, 9, 8, 1)), ["residual"]
+
+    dw = problem(depthwise("refused", (9, 8), 6, patch=2, in_place=0))
+    yield "depthwise weight", set_input(dw, 3, floats(5, 1, 3, 3)), ["W"]
+    up = problem(transpose("refused", (5, 4), 6, 8, 4, 2, (1, 1, 1, 1), patch=2, in_place=0))
+    yield "transposed weight", set_input(up, 3, floats(8, 6, 4, 4)), ["W"]
+    yield "transposed size", set_input(up, 2, floats(1, 9, 4, 6)), ["X"]
+    top = problem(pool("MaxPool", "refused", (8, 8), 5, 2, 2, patch=2, in_place=0))
+    yield "pool without kernel", set_attributes(top, remove=["kernel_shape"]), ["kernel_shape"]
+    yield "pool's channels", set_input(top, 2, floats(1, 8, 8, 4)), ["X", "4"]
+    scaled = problem(resize("-refused", (4, 4), (8, 8), 3, "nearest", "asymmetric", "floor", patch=2, in_place=0))
+    yield "resize mode", set_attributes(scaled, mode="cubic"), ["mode", "cubic"]
+    yield "resize rounding", set_attributes(scaled, nearest_mode="up"), ["nearest_mode", "up"]
+    yield "resize coordinates", set_attributes(scaled, coordinate_transformation_mode="tf_crop_and_resize"), [
+        "coordinate_transformation_mode", "tf_crop_and_resize"]
+    yield "resize channels", set_input(scaled, 2, floats(1, 4, 4, 2)), ["X"]
+    added = problem(pointwise("Add", "refused", (6, 5), 4, 2, patch=2, in_place=0))
+    yield "add broadcast", set_input(added, 3, floats(1, 1, 1, 4)), ["B"]
+    yield "add one", added._replace(inputs=added.inputs[:3]), ["1 inputs", "2"]
+    joined = problem(concat("refused", (6, 5), (4, 3), patch=2, in_place=0))
+    yield "concat channels", set_input(joined, 3, floats(1, 6, 5, 4)), ["channels"]
+    yield "concat size", set_input(joined, 3, floats(1, 5, 5, 3)), ["5"]
+    mapped = problem(channel_map("refused", (6, 5), 4, [3, 2, 0], patch=2, in_place=0))
+    yield "channel out of range", set_attributes(mapped, channels=(3, 2, 4)), ["channels", "4"]
+    yield "channel below -1", set_attributes(mapped, channels=(3, 2, -2)), ["channels", "-2"]
+    yield "channels missing", set_attributes(mapped, remove=["channels"]), ["channels"]
+    yield "channels' count", set_attributes(mapped, channels=(3, 2)), ["channels"]
+    seen = problem(image("refused", (9, 8), 3, "NHWC", "float32", scale=(0.5, 0.5, 0.5), patch=2, in_place=0))
+    yield "scale's count", set_attributes(seen, scale=(0.5, 0.5)), ["scale", "2"]
+    yield "layout", set_attributes(seen, layout="CHWN"), ["layout", "CHWN"]
+    yield "image's size", set_input(seen, 2, floats(1, 9, 9, 3)), ["X"]
+    flat = problem(flatten("refused", [(4, 4), (2, 2)], 3, patch=2, in_place=0))
+    yield "flatten gated", set_attributes(flat, threshold=0.5), ["threshold"]
+    yield "flatten's length", set_input(flat, 3, floats(1, 2, 3, 3)), ["Flatten"]
+
+    exact = problem(gate("refused", "exact", (9, 8, 3), 4, "full"))
+    yield "gate mode", set_attributes(exact, mode="guess"), ["mode", "guess"]
+    yield "gate patch", set_attributes(exact, remove=["patch"]), ["patch"]
+    yield "gate reference", set_input(exact, 1, floats(1, 9, 8, 2)), ["reference", "2"]
+    yield "gate candidates", set_input(exact, 2, np.ones((3, 3), np.int32)), ["candidates", "3"]
+    yield "gate channels", set_attributes(exact, channels=(0, 1, 3)), ["channels", "3"]
+    delta = problem(gate("refused", "delta", (9, 8, 3), 4, "full", in_place=0, cell=2))
+    yield "gate cell", set_attributes(delta, cell=3), ["cell", "3"]
+    yield "gate's cells", set_input(delta, 1, floats(9, 8, 3)), ["reference"]
+
+    grown = problem(mask("refused", (8, 8), 2, (8, 8), 2, POINTWISE))
+    yield "windows' count", set_attributes(grown, windows=(1, 1, 0, 0)), ["windows", "4"]
+    yield "window of 0", set_attributes(grown, windows=(1, 0, 0, 0) * 2), ["window", "den"]
+    yield "in_patch's count", set_attributes(grown, in_patch=(2, 2)), ["in_patch"]
+    yield "no size", set_attributes(grown, remove=["size"]), ["size"]
+    yield "mask's type", set_input(grown, 0, floats(4, 4)), ["int32"]
+    yield "candidates' shape", grown._replace(outputs=[poison((4, 5), np.int32)]), ["4"]
+
+
+REFUSALS = list(refusals())
