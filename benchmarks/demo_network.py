@@ -1,7 +1,7 @@
 """A small detector of bright shapes, with weights that are worked out instead of trained, for the demonstration.
 
 One channel of the backbone carries a map of brightness, averaged to 8x8 pixel cells; four one-sided sums over it
-measure how far a shape reaches left, right, up and down of a cell. Box centres are differences of those, sizes are sums,
+measure how far a shape reaches left, right, up and down of a cell. Box centres are differences of those, sizes sums,
 and a cell at the middle of a shape, where they balance, is an object. The backbone's other channels are random
 filters: they stand for the work of a trained network of this size (1.4 GMAC at 480x640), and reach the output, faintly.
 
