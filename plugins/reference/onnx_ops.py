@@ -5,32 +5,31 @@ from onnx.reference.op_run import OpRun
 from .patches import patch_gate, patch_mask, patch_skip
 
 
-
-
 class _Operator(OpRun):
     op_domain = "patchskip"
+    op_type = None  # OpRun has a property of this name, and makes each attribute a member: PatchSkip has an op_type
 
-    def _attributes(self):
-        # The node itself says what is set: OpRun gives methods only the attributes of a schema it knows.
+    @property
+    def given(self):
+        """The attributes that the node sets."""
         return {a.name: getattr(self, a.name) for a in self.onnx_node.attribute}
 
 
 class PatchMask(_Operator):
     def _run(self, *masks, **_):
-        attributes = self._attributes()
-        windows = list(attributes["windows"])
-        return (patch_mask(masks, attributes["size"], attributes["patch"], attributes["in_patch"], windows),)
+        given = self.given
+        return (patch_mask(masks, given["size"], given["patch"], given["in_patch"], given["windows"]),)
 
 
 class PatchGate(_Operator):
     def _run(self, x, reference, candidates=None, **_):
-        active, reference = patch_gate(x, reference, candidates, **self._attributes())
+        active, reference = patch_gate(x, reference, candidates, **self.given)
         return (active,) if reference is None else (active, reference)
 
 
 class PatchSkip(_Operator):
     def _run(self, active, cache, *inputs, **_):
-        y, changed = patch_skip(active, cache, *inputs, **self._attributes())
+        y, changed = patch_skip(active, cache, *inputs, **self.given)
         if y.shape != np.shape(cache):
             raise ValueError("{}: Y is {}, its cache {}".format(self.onnx_node.name, y.shape, np.shape(cache)))
         return (y, changed)[: len(self.onnx_node.output)]
