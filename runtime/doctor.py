@@ -25,7 +25,7 @@ def main(args):
         try:
             status, found, mend = check()
         except PatchskipError as error:
-            status, found, mend = FAIL, *_split(str(error))
+            status, (found, mend) = FAIL, _split(str(error))
         results.append({"check": name, "status": status, "found": found, "mend": mend})
         if not args.quiet and args.json != "-":
             print("{:<5} {:<18} {}{}".format(status, name, found, "; " + mend if mend else ""), flush=True)
@@ -72,7 +72,7 @@ def _instruction_set():
 
 
 def _threads():
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("PATCHSKIP_THREADS")
     if asked is None:
         return OK, "{} (all cores)".format(cores), ""

@@ -109,7 +109,8 @@ def _stream(args, model, source, pipeline, overlays):
                 record(_record(number, found, active, pipeline.times, names))
             if video:
                 if "patches" in overlays:
-                    sinks.shade(frame, *pipeline.stream.image_mask(), scale=pipeline.preprocess.scale)
+                    mask, side = pipeline.stream.image_mask()
+                    sinks.shade(frame, mask, side, pipeline.preprocess.scale)
                 if "boxes" in overlays and found is not None:
                     sinks.draw(frame, found, names)
                 video(frame)

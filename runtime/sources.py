@@ -1,6 +1,7 @@
 """Where frames come from: a video, a folder of images, a camera, a generated clip."""
 import os
 import re
+from typing import Optional
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Source:
     spec = ""
     fps = 10.0
     size = (0, 0)
-    count = None
+    count: Optional[int] = None
 
     def __iter__(self):
         for i, frame in enumerate(self._frames()):
@@ -153,10 +154,10 @@ class Camera(Source):
             self._capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
         else:
             self._capture = cv2.VideoCapture(spec)
-        ok, self._first = self._capture.read() if self._capture.isOpened() else (False, None)
+        ok, first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not ok:
             raise PatchskipError("the camera {} gives no frame; check that it is connected and not in use".format(spec))
-        self.size = self._first.shape[:2]
+        self._first, self.size = first, first.shape[:2]
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if 0 < fps < 1000 else self.fps
 

@@ -1,6 +1,7 @@
 """One video's pass through a model: the inter-frame state, and the binding of memory to the network."""
 import threading
 import time
+from typing import Dict
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class Stream:
         self._order = [entry["name"] for entry in model.inputs]
         self._pointers = dict.fromkeys(self._order)
         self._binding = model.session.io_binding()
-        self._arrays = {}
+        self._arrays: Dict[str, np.ndarray] = {}
         self._states = []
         for state in model.metadata["states"]:
             self._states.append(self._bind_output(state["output"]))

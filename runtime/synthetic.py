@@ -21,22 +21,22 @@ class Synthetic(Source):
         options = dict(DEFAULTS, **self._parse(spec))
         try:
             width, height = (int(n) for n in options["size"].split("x"))
-            self.count, self._shapes = int(options["frames"]), int(options["shapes"])
+            count, shapes = int(options["frames"]), int(options["shapes"])
             self._seed, noise = int(options["seed"]), float(options["noise"])
         except ValueError as error:
             raise PatchskipError("{}: {}; give e.g. synthetic://?size=640x480&seed=1".format(spec, error)) from error
-        if min(width, height) < 16 or self.count < 1 or self._seed < 0 or self._shapes < 0 or not 0 <= noise <= 64:
+        if min(width, height) < 16 or count < 1 or self._seed < 0 or shapes < 0 or not 0 <= noise <= 64:
             raise PatchskipError("{}: give a size of 16x16 or more, frames >= 1, noise 0..64".format(spec))
-        self.size = (height, width)
+        self.size, self.count = (height, width), count
         rng = np.random.RandomState(self._seed)
         self._background = _texture(rng, height, width)
         # One field of noise, read from another place for each frame: as good to the eye, and cheap.
         self._noise = np.round(rng.normal(0, noise, (height + 64, width + 64, 3))).astype(np.int16)
-        self._movers = [_Mover(rng, height, width) for _ in range(self._shapes)]
+        self._movers = [_Mover(rng, height, width) for _ in range(shapes)]
 
     def _frames(self):
         height, width = self.size
-        for i in range(self.count):
+        for i in range(self.count or 0):
             frame = self._background.copy()
             for mover in self._movers:
                 mover.draw(frame, i)

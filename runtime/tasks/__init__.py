@@ -6,7 +6,8 @@ TASKS = {"detect": "patchskip.runtime.tasks.detect", "none": None}
 
 def create(name, model, **options):
     """-> a callable (outputs, scale) -> float32 [n, 6], or None for the task `none`."""
-    return importlib.import_module(TASKS[name]).create(model, **options) if TASKS[name] else None
+    module = TASKS[name]
+    return importlib.import_module(module).create(model, **options) if module else None
 
 
 def guess(model):
