@@ -18,7 +18,7 @@ class DemoClip(Source):
         self._background = open_source(f"synthetic://?shapes=0&frames={frames}&size={width}x{height}&seed={seed}")
         rng = np.random.default_rng(seed)
         lane = height / LANES
-        self._sides = rng.uniform(0.45, 0.75, (LANES, 2)) * lane  # width, height
+        self._sides = rng.uniform(0.35, 0.6, (LANES, 2)) * lane  # width, height
         self._starts = rng.uniform(0, 1, LANES)
         self._speeds = rng.uniform(0.004, 0.010, LANES) * rng.choice([-1, 1], LANES)  # widths of the frame, per frame
         self._colours = rng.uniform(*GREY, (LANES, 3))

@@ -17,6 +17,7 @@ DARK, BRIGHT = 205, 225  # mean grey levels: at or below the one no shape, from 
 REACH = 7  # cells that the one-sided sums cover
 KNOTS = (2.0, 3.0, 4.0, 5.5, 7.5, 10.0, 14.0)  # of the logarithm, interpolated linearly
 FAINT = 1e-3
+FALL_OFF = 0.3  # of a filter's taps, per pixel from its centre
 STEM, WIDTH, BLOCKS = (16, 32), 64, 6
 
 
@@ -28,9 +29,10 @@ class _Builder:
         self.nodes, self.weights = [], []
 
     def random(self, outputs, inputs, kernel=3):
-        """Filters that keep the size of rectified activations (He et al., ICCV 2015)."""
-        scale = np.sqrt(2 / (inputs * kernel * kernel))
-        return self.rng.standard_normal((outputs, inputs, kernel, kernel)) * scale
+        """Filters that keep the size of rectified activations (He et al., ICCV 2015), strongest in the middle."""
+        window = np.outer(*[FALL_OFF ** abs(np.arange(kernel) - kernel // 2)] * 2)
+        scale = np.sqrt(2 / (inputs * np.sum(window**2)))
+        return self.rng.standard_normal((outputs, inputs, kernel, kernel)) * window * scale
 
     def conv(self, source, name, weight, bias=None, stride=1, activation="Relu"):
         bias = np.zeros(len(weight)) if bias is None else np.asarray(bias)

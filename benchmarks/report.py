@@ -161,7 +161,7 @@ def _x(index, count):
 
 
 def _y(value, top):
-    return (HEIGHT - BOTTOM) * (1 - value / top) + 4
+    return (HEIGHT - BOTTOM - 10) * (1 - value / top) + 10
 
 
 def _nice(step):

@@ -1,0 +1,50 @@
+import os
+import pathlib
+import zlib
+
+import numpy as np
+import pytest
+
+DATA = pathlib.Path(os.environ.get("PATCHSKIP_TEST_DATA", pathlib.Path(__file__).parents[3] / "shared" / "data"))
+
+
+@pytest.fixture
+def rng(request):
+    seed = zlib.crc32(request.node.name.encode())
+    print("seed", seed)
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def data():
+    if not DATA.is_dir():
+        pytest.skip(f"no test data at {DATA}; set PATCHSKIP_TEST_DATA")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demonstration's network at a small size, dense and exported, and a clip as a folder of images."""
+    from patchskip.benchmarks.demo_clip import DemoClip
+    from patchskip.benchmarks.demo_network import build
+    from patchskip.export import convert
+    from patchskip.export.command import save
+    from patchskip.runtime import opencv
+
+    folder = tmp_path_factory.mktemp("demo")
+    size = (256, 320)
+    network = build(size)
+    save(network, folder / "network.onnx")
+    save(convert(network, gate="exact").model, folder / "exact.patchskip.onnx")
+    save(convert(network, gate="delta", input="u8").model, folder / "delta.patchskip.onnx")
+    (folder / "clip").mkdir()
+    clip = DemoClip(24, size)
+    for index, frame in enumerate(clip):
+        opencv.load().imwrite(str(folder / "clip" / f"{index + 1:06d}.png"), frame)
+    rows = [
+        f"{i + 1},{n},{x1},{y1},{x2 - x1},{y2 - y1},1,-1,-1,-1\n"
+        for i in range(24)
+        for n, (x1, y1, x2, y2) in enumerate(clip.boxes(i))
+    ]
+    (folder / "clip.gt.txt").write_text("".join(rows))
+    return folder
