@@ -6,6 +6,7 @@ without a runtime between, for tests and benchmarks.
 import ctypes
 import os
 import platform
+import struct
 
 import numpy as np
 
@@ -121,15 +122,21 @@ class Operator(object):
 
 
 def _check_file(file):
+    """Raises PatchskipError unless `file` is a whole library for this machine: loading a part of one is fatal."""
     try:
         with open(file, "rb") as stream:
-            header = stream.read(20)
+            header, size = stream.read(64), os.fstat(stream.fileno()).st_size
     except OSError as error:
         raise PatchskipError("loading the native operators: {}: {}; {}".format(file, error.strerror, HOW_TO_BUILD))
-    if header[:4] != b"\x7fELF" or len(header) < 20:
-        raise PatchskipError("loading {}: not a shared library (truncated?); {}".format(file, HOW_TO_BUILD))
-    number = int.from_bytes(header[18:20], "little")
-    built_for, here = ELF_MACHINES.get(number, "ELF machine {}".format(number)), platform.machine()
+    if header[:4] != b"\x7fELF" or len(header) < 64:
+        raise PatchskipError("loading {}: not a shared library, or not all of it; {}".format(file, HOW_TO_BUILD))
+    if header[4] == 2:  # 64 bits: the table of sections is the file's end
+        table, entry_size, entries = struct.unpack_from("<Q", header, 40) + struct.unpack_from("<HH", header, 58)
+        if table + entry_size * entries > size:
+            raise PatchskipError("loading {}: not all of a shared library ({} bytes of {}); {}".format(
+                file, size, table + entry_size * entries, HOW_TO_BUILD))
+    number, here = struct.unpack_from("<H", header, 18)[0], platform.machine()
+    built_for = ELF_MACHINES.get(number, "ELF machine {}".format(number))
     if here in ELF_MACHINES.values() and built_for != here:
         raise PatchskipError("loading {}: built for {}, this machine is {}; {}".format(
             file, built_for, here, HOW_TO_BUILD))

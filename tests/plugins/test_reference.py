@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
-from opcases import convolution, local
+from opcases import bounds, convolution, local
 from opcases.problems import full, problem
 
 from patchskip.plugins.reference import patches
@@ -117,19 +117,19 @@ def run_standard(case):
     return np.transpose(session.run(None, feeds)[0], (0, 2, 3, 1))
 
 
-# What ONNX Runtime does otherwise than ONNX says, or more coarsely: (part of the case's name) -> why it is left out.
-ELSEWHERE = {
-}
+# How much coarser than asked of ours (bounds.py) ONNX Runtime's operators are: it computes Resize's coordinates in
+# float32, and its Sigmoid is an approximation.
+COARSER = {"Resize": 40, "SiLU": 4, "Sigmoid": 4}
 
 
 @pytest.mark.parametrize("spec", CASES, ids=lambda spec: spec.name)
 def test_dense_operator_is_onnx_s(spec):
-    for part, reason in ELSEWHERE.items():
-        if part in spec.name:
-            pytest.skip(reason)
     case = full(problem(spec))
     expected = patches.patch_skip(*case.inputs, **case.attributes)[0]
+    tolerance = bounds.patch_skip(spec.op_type, case.inputs[2:], spec.output[:2], spec.activation,
+                                  case.attributes.get("activation_params", ()), spec.residual, spec.attributes)
+    tolerance *= max(COARSER.get(spec.op_type, 2), COARSER.get(spec.activation, 2))
     found = run_standard(case)
     assert found.shape == expected.shape
-    scale = np.abs(expected).max()
-    assert np.abs(found - expected).max() <= 1e-5 * max(scale, 1), np.abs(found - expected).max() / scale
+    excess = np.abs(found - expected) - tolerance
+    assert (excess <= 0).all(), "at {} by {}".format(np.unravel_index(excess.argmax(), excess.shape), excess.max())
