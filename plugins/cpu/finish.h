@@ -2,8 +2,8 @@
 #pragma once
 #include <limits>
 
+#include "channels.h"
 #include "kernels.h"
-#include "simd.h"
 
 namespace patchskip {
 namespace PS_ISA {
@@ -37,18 +37,10 @@ template <Activation kind>
 void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {
   const float* residual = f.residual ? f.residual + index : nullptr;
   const float* slopes = kind == Activation::kPRelu ? f.slopes + channel : nullptr;
-  ptrdiff_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    store(values + i, finish_vector<kind>(f, load(values + i), residual ? load(residual + i) : Vec{},
-                                          slopes ? load(slopes + i) : Vec{}));
-  }
-  if (i < count) {
-    const int n = static_cast<int>(count - i);
-    store_first(values + i,
-                finish_vector<kind>(f, load_first(values + i, n), residual ? load_first(residual + i, n) : Vec{},
-                                    slopes ? load_first(slopes + i, n) : Vec{}),
-                n);
-  }
+  for_each_vector(count, [&](ptrdiff_t i, auto lanes) {
+    lanes.write(values + i, finish_vector<kind>(f, lanes.read(values + i), residual ? lanes.read(residual + i) : Vec{},
+                                                slopes ? lanes.read(slopes + i) : Vec{}));
+  });
 }
 
 inline void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {

@@ -54,8 +54,7 @@ inline size_t pack_weights(const float* weights, int outputs, int inputs, int gr
 }
 
 struct Tile {
-  const float* const* taps;  // [n_taps][stride]: this tile's first pixel's
-  ptrdiff_t stride;
+  const float* const* taps;  // [n_taps][kUnitPixels], from this tile's first pixel
   int n_taps, width;
   const float* weights;
   const float* bias;
@@ -75,7 +74,7 @@ void tile_kernel(const Tile& t) {
   const float* weights = t.weights;
   for (int tap = 0; tap < t.n_taps; ++tap) {
     const float* from[rows];
-    for (int i = 0; i < rows; ++i) from[i] = t.taps[tap * t.stride + i];
+    for (int i = 0; i < rows; ++i) from[i] = t.taps[tap * kUnitPixels + i];
     for (int k = 0; k < t.width; ++k, weights += block * kLanes) {
       Vec w[block];
 #pragma GCC unroll 4
@@ -128,12 +127,6 @@ struct TileTable {
   TileTable() { FillTable<kBlock, tile_rows(kBlock)>::fill(kernels); }
 };
 
-struct Pixel {
-  int y, x;  // of the input under its first tap
-  float* out;
-  ptrdiff_t index;  // of the output pixel in the tensor
-};
-
 // Up to kUnitPixels pixels, each with as many pointers as it has taps.
 class Unit {
  public:
@@ -143,11 +136,30 @@ class Unit {
         phase_(phase),
         tap_pixels_(tap_pixels),
         n_taps_(phase.n_taps / tap_pixels),
-        capacity_(kPointers / n_taps_ < kUnitPixels ? kPointers / n_taps_ : kUnitPixels) {}
+        capacity_(n_taps_ * kUnitPixels > kPointers ? kPointers / n_taps_ : kUnitPixels),
+        clamp_(as_clamp(conv.finish)) {}
 
-  void add(const Pixel& pixel) {
-    pixels_[count_++] = pixel;
-    if (count_ == capacity_) flush();
+  // `count` pixels of one row whose first taps lie at (y, x), (y, x + step), ... of the input; `out` and `index` are
+  // the first one's place in memory and (counted in pixels) in the output tensor, `out_step` from one to the next.
+  void add(int y, int x, int step, int count, float* out, ptrdiff_t index, int out_step) {
+    while (count > 0) {
+      const int n = count < capacity_ - count_ ? count : capacity_ - count_;
+      for (int t = 0; t < n_taps_; ++t) {
+        const Tap tap = phase_.taps[t * tap_pixels_];
+        point(y + tap.dy, x + tap.dx, step, n, pointers_ + t * kUnitPixels + count_);
+      }
+      const ptrdiff_t stride = static_cast<ptrdiff_t>(out_step) * conv_.out.channels;
+      for (int i = 0; i < n; ++i) {
+        out_[count_ + i] = out + i * stride;
+        index_[count_ + i] = index + static_cast<ptrdiff_t>(i) * out_step;
+      }
+      count_ += n;
+      if (count_ == capacity_) flush();
+      count -= n;
+      x += n * step;
+      out += n * stride;
+      index += static_cast<ptrdiff_t>(n) * out_step;
+    }
   }
 
   void flush() {
@@ -155,20 +167,18 @@ class Unit {
     const int outputs = conv_.out.channels / conv_.group, inputs = conv_.in.channels / conv_.group;
     const Blocks blocks(outputs);
     const float* weights = phase_.weights;
-    for (int i = 0; i < count_; ++i) out_[i] = pixels_[i].out;
     for (int group = 0; group < conv_.group; ++group) {
-      point(group * inputs);
+      if (group > 0) shift(inputs);
       for (int b = 0; b < blocks.count; ++b) {
         const int first = blocks.first(b) * kLanes, size = blocks.size(b);
         Tile tile;
-        tile.stride = count_;
         tile.n_taps = n_taps_;
         tile.width = tap_pixels_ * inputs;
         tile.weights = weights;
         tile.bias = conv_.bias + group * blocks.vectors * kLanes + first;
         tile.offset = group * outputs + first;
         tile.channels = outputs - first < size * kLanes ? outputs - first : size * kLanes;
-        tile.clamp = as_clamp(conv_.finish);
+        tile.clamp = clamp_;
         run_tiles(tile, size);
         weights += static_cast<ptrdiff_t>(phase_.n_taps) * inputs * size * kLanes;
       }
@@ -179,21 +189,36 @@ class Unit {
  private:
   static constexpr int kPointers = 32 * kUnitPixels;
 
-  void point(int channel) {
+  // Where the pixels (y, x), (y, x + step), ... lie, or zeros for those outside.
+  void point(int y, int x, int step, int n, const float** pointers) const {
+    if (y < 0 || y >= conv_.in.height) {
+      for (int i = 0; i < n; ++i) pointers[i] = conv_.zeros;
+      return;
+    }
+    const float* row = conv_.x + (static_cast<ptrdiff_t>(y) * conv_.in.width + x) * conv_.in.channels;
+    const ptrdiff_t stride = static_cast<ptrdiff_t>(step) * conv_.in.channels;
+    if (x >= 0 && x + (n - 1) * step < conv_.in.width) {
+      for (int i = 0; i < n; ++i) pointers[i] = row + i * stride;
+      return;
+    }
+    for (int i = 0; i < n; ++i) {
+      const int at = x + i * step;
+      pointers[i] = at >= 0 && at < conv_.in.width ? row + i * stride : conv_.zeros;
+    }
+  }
+
+  // To the next group's channels.
+  void shift(int channels) {
     for (int t = 0; t < n_taps_; ++t) {
-      const Tap tap = phase_.taps[t * tap_pixels_];
       for (int i = 0; i < count_; ++i) {
-        const int y = pixels_[i].y + tap.dy, x = pixels_[i].x + tap.dx;
-        const bool inside = y >= 0 && y < conv_.in.height && x >= 0 && x < conv_.in.width;
-        pointers_[t * count_ + i] =
-            inside ? conv_.x + (static_cast<ptrdiff_t>(y) * conv_.in.width + x) * conv_.in.channels + channel
-                   : conv_.zeros;
+        const float*& pointer = pointers_[t * kUnitPixels + i];
+        if (pointer != conv_.zeros) pointer += channels;
       }
     }
   }
 
   // Tiles as equal as can be: 13 rows are 7 + 6, not 12 + 1.
-  void run_tiles(Tile& tile, int size) {
+  void run_tiles(Tile& tile, int size) const {
     static const TileTable table;
     const int tiles = (count_ + tile_rows(size) - 1) / tile_rows(size);
     for (int i = 0, first = 0; i < tiles; ++i) {
@@ -201,36 +226,48 @@ class Unit {
       tile.taps = pointers_ + first;
       tile.out = out_ + first;
       table.kernels[size][rows](tile);
-      if (!tile.clamp.whole) {
-        for (int row = 0; row < rows; ++row) {
-          finish_run(conv_.finish, tile.out[row] + tile.offset,
-                     pixels_[first + row].index * conv_.out.channels + tile.offset, tile.channels, tile.offset);
-        }
-      }
+      if (!clamp_.whole) finish_tile(tile, first, rows);
       first += rows;
+    }
+  }
+
+  void finish_tile(const Tile& tile, int first, int rows) const {
+    for (int row = 0; row < rows; ++row) {
+      finish_run(conv_.finish, tile.out[row] + tile.offset, index_[first + row] * conv_.out.channels + tile.offset,
+                 tile.channels, tile.offset);
     }
   }
 
   const GemmConv& conv_;
   const GemmPhase& phase_;
   const int tap_pixels_, n_taps_, capacity_;
+  const Clamp clamp_;
   int count_ = 0;
-  Pixel pixels_[kUnitPixels];
   float* out_[kUnitPixels];
+  ptrdiff_t index_[kUnitPixels];
   const float* pointers_[kPointers];
 };
+
+inline int clamp_to(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
 
 // Where the kernel's whole row lies inside the tensor it is read as one tap; at the left and right border tap by tap.
 inline void convolve(const GemmConv& c, const Segment* segments, int count) {
   Unit inner(c, c.phases[0], c.tap_pixels), border(c, c.phases[0], 1);
+  // Output columns [left, right) have their whole kernel row inside.
+  const int left = (c.pad_left + c.stride_w - 1) / c.stride_w;
+  const int room = c.in.width - c.tap_pixels + c.pad_left;
+  const int right = c.tap_pixels == 1 ? c.out.width : room < 0 ? 0 : room / c.stride_w + 1;
   for (const Segment* s = segments; s != segments + count; ++s) {
     const int y = s->y * c.stride_h - c.pad_top;
-    for (int x = s->x0; x < s->x1; ++x) {
-      const int from = x * c.stride_w - c.pad_left;
-      const Pixel pixel = {y, from, s->out + static_cast<ptrdiff_t>(x - s->x0) * c.out.channels,
-                           static_cast<ptrdiff_t>(s->y) * c.out.width + x};
-      (from >= 0 && from + c.tap_pixels <= c.in.width ? inner : border).add(pixel);
-    }
+    const int begin = c.tap_pixels == 1 ? s->x0 : clamp_to(left, s->x0, s->x1), end = clamp_to(right, begin, s->x1);
+    const auto add = [&](Unit& unit, int x0, int x1) {
+      unit.add(y, x0 * c.stride_w - c.pad_left, c.stride_w, x1 - x0,
+               s->out + static_cast<ptrdiff_t>(x0 - s->x0) * c.out.channels,
+               static_cast<ptrdiff_t>(s->y) * c.out.width + x0, 1);
+    };
+    if (s->x0 < begin) add(border, s->x0, begin);
+    if (begin < end) add(inner, begin, end);
+    if (end < s->x1) add(border, end, s->x1);
   }
   inner.flush();
   border.flush();
@@ -243,12 +280,11 @@ inline void convolve_transposed(const GemmConv& c, const Segment* segments, int 
       for (const Segment* s = segments; s != segments + count; ++s) {
         const int y = s->y + c.pad_top;
         if (y % c.stride_h != phase_y) continue;
-        for (int x = s->x0; x < s->x1; ++x) {
-          if ((x + c.pad_left) % c.stride_w != phase_x) continue;
-          unit.add({y / c.stride_h, (x + c.pad_left) / c.stride_w,
-                    s->out + static_cast<ptrdiff_t>(x - s->x0) * c.out.channels,
-                    static_cast<ptrdiff_t>(s->y) * c.out.width + x});
-        }
+        const int skip = (phase_x - (s->x0 + c.pad_left) % c.stride_w + c.stride_w) % c.stride_w;
+        const int x0 = s->x0 + skip, pixels = s->x1 > x0 ? (s->x1 - x0 - 1) / c.stride_w + 1 : 0;
+        unit.add(y / c.stride_h, (x0 + c.pad_left) / c.stride_w, 1, pixels,
+                 s->out + static_cast<ptrdiff_t>(skip) * c.out.channels,
+                 static_cast<ptrdiff_t>(s->y) * c.out.width + x0, c.stride_w);
       }
       unit.flush();
     }

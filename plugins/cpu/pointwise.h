@@ -9,11 +9,10 @@ inline void elementwise(const Elementwise& e, const Segment* segments, int count
   for (const Segment* s = segments; s != segments + count; ++s) {
     const ptrdiff_t first = (static_cast<ptrdiff_t>(s->y) * e.out.width + s->x0) * e.out.channels;
     const ptrdiff_t size = static_cast<ptrdiff_t>(s->x1 - s->x0) * e.out.channels;
-    for (ptrdiff_t i = 0; i < size; i += kLanes) {
-      const int lanes = size - i < kLanes ? static_cast<int>(size - i) : kLanes;
-      const Vec a = load_channels(e.a + first + i, lanes), b = load_channels(e.b + first + i, lanes);
-      store_channels(s->out + i, e.multiply ? a * b : a + b, lanes);
-    }
+    for_each_vector(size, [&](ptrdiff_t i, auto lanes) {
+      const Vec a = lanes.read(e.a + first + i), b = lanes.read(e.b + first + i);
+      lanes.write(s->out + i, e.multiply ? a * b : a + b);
+    });
     finish_segment(e.finish, *s, e.out);
   }
 }
@@ -156,18 +155,16 @@ inline void cell_sums(const Image& im, int y0, int y1, int cell, float* sums) {
 
 inline bool cell_changed(const Comparison& p, int y0, int y1, int x0, int x1) {
   Vec total = {};
-  for (int c = 0; c < p.channels; c += kLanes) {
-    const int lanes = p.channels - c < kLanes ? p.channels - c : kLanes;
+  for_each_vector(p.channels, [&](ptrdiff_t c, auto lanes) {
     Vec difference = {};
     for (int y = y0; y < y1; ++y) {
       for (int x = x0; x < x1; ++x) {
         const ptrdiff_t at = static_cast<ptrdiff_t>(x) * p.channels + c;
-        difference += load_channels(p.fresh + y * p.fresh_stride + at, lanes) -
-                      load_channels(p.kept + y * p.kept_stride + at, lanes);
+        difference += lanes.read(p.fresh + y * p.fresh_stride + at) - lanes.read(p.kept + y * p.kept_stride + at);
       }
     }
     total += abs(difference);
-  }
+  });
   const float mean = sum(total) / static_cast<float>(p.channels * (y1 - y0) * (x1 - x0));
   return !(mean <= p.threshold);
 }

@@ -16,20 +16,18 @@ inline void pool_pixel(const Pool& p, int y, int x, float* out) {
     const int width = right - x < w.kernel_w ? right - x : w.kernel_w;
     divisor = height * width;
   }
-  for (int c = 0; c < channels; c += kLanes) {
-    const int lanes = channels - c < kLanes ? channels - c : kLanes;
+  for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
     Vec value = p.average ? Vec{} : splat(-std::numeric_limits<float>::infinity());
     for (int ky = rows.begin; ky < rows.end; ++ky) {
       const float* row =
           p.x + (static_cast<ptrdiff_t>(y + ky * w.dilation_h) * p.in.width + x) * channels + c;
       for (int kx = columns.begin; kx < columns.end; ++kx) {
-        const Vec v = load_channels(row + static_cast<ptrdiff_t>(kx) * w.dilation_w * channels, lanes);
+        const Vec v = lanes.read(row + static_cast<ptrdiff_t>(kx) * w.dilation_w * channels);
         value = p.average ? value + v : max(value, v);
       }
     }
-    if (p.average) value = value / static_cast<float>(divisor);
-    store_channels(out + c, value, lanes);
-  }
+    lanes.write(out + c, p.average ? value / static_cast<float>(divisor) : value);
+  });
 }
 
 inline void pool(const Pool& p, const Segment* segments, int count) {
@@ -61,13 +59,11 @@ inline void resize(const Resize& r, const Segment* segments, int count) {
       const float *top_right = input_pixel(r, top, right), *bottom_left = input_pixel(r, bottom, left),
                   *bottom_right = input_pixel(r, bottom, right);
       const float down = r.row_share[s->y], across = r.column_share[x];
-      for (int c = 0; c < channels; c += kLanes) {
-        const int lanes = channels - c < kLanes ? channels - c : kLanes;
-        const Vec above = load_channels(corner + c, lanes) * (1 - across) + load_channels(top_right + c, lanes) * across;
-        const Vec below =
-            load_channels(bottom_left + c, lanes) * (1 - across) + load_channels(bottom_right + c, lanes) * across;
-        store_channels(out + c, above * (1 - down) + below * down, lanes);
-      }
+      for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
+        const Vec above = lanes.read(corner + c) * (1 - across) + lanes.read(top_right + c) * across;
+        const Vec below = lanes.read(bottom_left + c) * (1 - across) + lanes.read(bottom_right + c) * across;
+        lanes.write(out + c, above * (1 - down) + below * down);
+      });
     }
     finish_segment(r.finish, *s, r.out);
   }
