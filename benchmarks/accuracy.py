@@ -6,6 +6,7 @@ when the intersection over union is at least 0.5; then the area under the precis
 """
 
 import configparser
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ class GroundTruth:
     def __init__(self, path):
         path = Path(path)
         try:
-            rows = np.loadtxt(path, delimiter=",", ndmin=2)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of an empty file, which is an error below
+                rows = np.loadtxt(path, delimiter=",", ndmin=2)
         except (OSError, ValueError) as error:
             raise PatchskipError(f"ground truth {path}: {error}; expected MOTChallenge rows of numbers") from None
         if rows.size == 0 or rows.shape[1] < 7:
