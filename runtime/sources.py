@@ -154,8 +154,8 @@ class Camera(Source):
             self._capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
         else:
             self._capture = cv2.VideoCapture(spec)
-        ok, first = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not ok:
+        first = self._capture.read()[1] if self._capture.isOpened() else None
+        if first is None:
             raise PatchskipError("the camera {} gives no frame; check that it is connected and not in use".format(spec))
         self._first, self.size = first, first.shape[:2]
         fps = self._capture.get(cv2.CAP_PROP_FPS)
