@@ -54,7 +54,8 @@ inline size_t pack_weights(const float* weights, int outputs, int inputs, int gr
 }
 
 struct Tile {
-  const float* const* taps;  // [n_taps][kUnitPixels], from this tile's first pixel
+  const float* const* taps;  // [n_taps][stride], from this tile's first pixel
+  int stride;
   int n_taps, width;
   const float* weights;
   const float* bias;
@@ -74,7 +75,7 @@ void tile_kernel(const Tile& t) {
   const float* weights = t.weights;
   for (int tap = 0; tap < t.n_taps; ++tap) {
     const float* from[rows];
-    for (int i = 0; i < rows; ++i) from[i] = t.taps[tap * kUnitPixels + i];
+    for (int i = 0; i < rows; ++i) from[i] = t.taps[tap * t.stride + i];
     for (int k = 0; k < t.width; ++k, weights += block * kLanes) {
       Vec w[block];
 #pragma GCC unroll 4
@@ -146,7 +147,7 @@ class Unit {
       const int n = count < capacity_ - count_ ? count : capacity_ - count_;
       for (int t = 0; t < n_taps_; ++t) {
         const Tap tap = phase_.taps[t * tap_pixels_];
-        point(y + tap.dy, x + tap.dx, step, n, pointers_ + t * kUnitPixels + count_);
+        point(y + tap.dy, x + tap.dx, step, n, pointers_ + t * capacity_ + count_);
       }
       const ptrdiff_t stride = static_cast<ptrdiff_t>(out_step) * conv_.out.channels;
       for (int i = 0; i < n; ++i) {
@@ -172,6 +173,7 @@ class Unit {
       for (int b = 0; b < blocks.count; ++b) {
         const int first = blocks.first(b) * kLanes, size = blocks.size(b);
         Tile tile;
+        tile.stride = capacity_;
         tile.n_taps = n_taps_;
         tile.width = tap_pixels_ * inputs;
         tile.weights = weights;
@@ -211,7 +213,7 @@ class Unit {
   void shift(int channels) {
     for (int t = 0; t < n_taps_; ++t) {
       for (int i = 0; i < count_; ++i) {
-        const float*& pointer = pointers_[t * kUnitPixels + i];
+        const float*& pointer = pointers_[t * capacity_ + i];
         if (pointer != conv_.zeros) pointer += channels;
       }
     }
