@@ -81,7 +81,7 @@ def compare(a, b, source, args, progress):
             f"{a.path} has the outputs {[output['name'] for output in a.outputs]} and {b.path} {names}; "
             "compare two forms of one network"
         )
-    errors = {name: [] for name in names}
+    errors: dict[str, list] = {name: [] for name in names}
     over = dict.fromkeys(names, 0)
     for index, frame in enumerate(frames_of(source, args.frames)):
         if args.full:

@@ -81,7 +81,8 @@ def save_picture(model, clip, target):
         if index == PICTURE_FRAME:
             break
     shaded = frame.copy()
-    sinks.shade(shaded, *pipeline.stream.image_mask(), scale=pipeline.preprocess.scale)
+    mask, side = pipeline.stream.image_mask()
+    sinks.shade(shaded, mask, side, pipeline.preprocess.scale)
     sinks.draw(shaded, found, lambda number: "shape")
     with atomic_path(target) as path:
         opencv.load().imwrite(path, np.hstack([frame, shaded]))

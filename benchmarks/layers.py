@@ -116,7 +116,7 @@ def geomeans(rows):
 def table(rows):
     """-> the rows as text: for each layer and thread count dense ms, then the efficiency at every share."""
     lines = [f"{'layer':38} threads  dense ms" + "".join(f"{share:>8.0%}" for share in SHARES)]
-    grouped = defaultdict(dict)
+    grouped: dict[tuple, dict] = defaultdict(dict)
     for row in rows:
         grouped[row["layer"], row["threads"]][row["share"]] = row
     for (layer, threads), by_share in grouped.items():

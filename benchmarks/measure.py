@@ -85,8 +85,8 @@ def measure_quality(dense, skip, source, task, truth, limit, progress):
     """Both over the source -> Quality. truth: accuracy.GroundTruth, or None."""
     options = {"conf": accuracy.CONFIDENCE, "nms": accuracy.NMS, "classes": [accuracy.PERSON]} if truth else {}
     pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, **options)
-    found, truths = ([], []), []
-    active, errors, shares, masks = [], [], [], []
+    found: tuple[list, list] = ([], [])
+    truths, active, errors, shares, masks = [], [], [], [], []
     for index, frame in enumerate(frames_of(source, limit)):
         outputs = []
         for pipeline, model, boxes in zip(pipelines, (dense, skip), found, strict=True):

@@ -53,7 +53,7 @@ def profile(path, threads, source, limit=None):
 def table(rows, top=20):
     """-> text: the time by operator, then the `top` slowest nodes."""
     total = sum(row["ms"] for row in rows)
-    kinds = {}
+    kinds: dict[str, tuple[int, float]] = {}
     for row in rows:
         count, ms = kinds.get(row["op_type"], (0, 0.0))
         kinds[row["op_type"]] = count + 1, ms + row["ms"]
