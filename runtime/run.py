@@ -91,7 +91,10 @@ def _stream(args, model, source, pipeline, overlays):
     """-> the summary: frames, mean milliseconds of each stage, mean share of MACs."""
     limit = min(n for n in (args.frames, source.count, float("inf")) if n is not None)
     total = None if limit == float("inf") else limit
-    names = lambda number: coco.name(number, pipeline.task.count)  # noqa: E731
+
+    def names(number):
+        return coco.name(number, pipeline.task.count)
+
     times, macs = [], []
     with contextlib.ExitStack() as stack:
         video = stack.enter_context(sinks.video(args.output, source.size, source.fps)) if args.output else None
