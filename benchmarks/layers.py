@@ -50,12 +50,15 @@ def measure(layer, threads, turns):
     times = defaultdict(list)
     counted = []  # of dense's runs, those that are not warm-up
     variants = ["dense", *SHARES]
+    previous = None
     for turn in range(turns):
         for variant in timing.alternating(variants, turn):
             if variant != "dense":
                 arrays["active"][...] = shares[variant]
             run = dense.run if variant == "dense" else skip.run
-            timing.rest()
+            if previous == "dense":
+                timing.rest()
+            previous = variant
             for i in range(WARM_UP + RUNS):
                 start = time.perf_counter()
                 run()
