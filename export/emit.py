@@ -233,5 +233,6 @@ def _describe_input(graph: Graph, value: ValueInfoProto) -> dict:
     kind = value.type.tensor_type
     shape = [dim.dim_value for dim in kind.shape.dim]
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
-    layout = "NHWC" if kind.elem_type == TensorProto.UINT8 and graph.is_image(value.name) else "NCHW"
+    u8 = kind.elem_type == TensorProto.UINT8
+    layout = ("NHWC" if u8 else "NCHW") if graph.is_image(value.name) else ""
     return {"name": value.name, "shape": shape, "dtype": dtype, "layout": layout}

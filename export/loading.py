@@ -53,8 +53,9 @@ def check(model: onnx.ModelProto, name: str = "the model") -> None:
     if "patchskip" in versions:
         raise PatchskipError(f"{name} is a PatchSkip model already; give the network it was exported from")
     try:
-        onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+        # Outputs may come without a shape, which the checker wants: it is inferred first.
+        onnx.checker.check_model(onnx.shape_inference.infer_shapes(model))
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise PatchskipError(f"{name} is not valid ONNX: {_first_line(error)}; export it again") from error
     except ValueError as error:  # more than a protobuf may hold
         if model.ByteSize() <= _MAX_BYTES:

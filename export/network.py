@@ -77,7 +77,8 @@ def localise(graph: Graph) -> Network:
                 layers = f"its input {strangers[0]} comes from a node that is dense"
             else:
                 for name in dict.fromkeys(outside):
-                    network.steps.append(Entry(name, graph.shapes[name]))
+                    at = 0 if name in graph.inputs else len(network.steps)
+                    network.steps.insert(at, Entry(name, graph.shapes[name]))
                     local.add(name)
                 network.steps.extend(layers)
                 local.update(layer.output for layer in layers if layer.op_type != "Flatten")

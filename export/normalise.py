@@ -13,8 +13,8 @@ def normalise(graph: Graph) -> None:
     while fold_constants(graph) | remove_no_ops(graph):
         graph.prune()
         graph.infer()
-    for step in (split_sums, match_activations, match_activations, flatten_tails, fold_padding, fold_space_to_depth,
-                 map_channels, join_channel_maps, cascade_pools):
+    for step in (split_sums, match_activations, match_activations, fold_padding, fold_space_to_depth,
+                 map_channels, join_channel_maps, flatten_tails, cascade_pools):
         step(graph)
     while fold_affine(graph):
         pass

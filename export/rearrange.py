@@ -15,6 +15,7 @@ from .graph import PSEUDO, Graph, Node
 
 _LAYOUT = {"Reshape", "Transpose", "Slice", "Gather", "Split", "Squeeze", "Unsqueeze", "Flatten", "Pad", "SpaceToDepth",
            "Concat"}
+_MOVES = {"Reshape", "Transpose", "Squeeze", "Unsqueeze"}
 
 
 @dataclass
@@ -215,7 +216,10 @@ def _images(graph: Graph, tensor: str) -> list[str]:
         return []
     found: dict[str, None] = {}
     for name in node.inputs if node.op_type == "Concat" else node.inputs[:1]:
-        images = [name] if graph.is_image(name) else _images(graph, name)
+        maker = graph.producer(name)
+        moved = maker is not None and maker.op_type in _MOVES  # [1, H, W, C] has four dimensions as well
+        images = [] if graph.is_image(name) and not moved else _images(graph, name)
+        images = images or ([name] if graph.is_image(name) else [])
         if not images:
             return []
         found.update(dict.fromkeys(images))

@@ -1,0 +1,180 @@
+"""`patchskip export` and `patchskip inspect`: what they write, and one line for everything that can be wrong."""
+import json
+import os
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from patchskip.runtime.cli import main
+
+
+@pytest.fixture
+def file(net, tmp_path):
+    x = net.op("Relu", net.conv(net.input(1, 3, 32, 32), 3, 4, name="stem"))
+    path = tmp_path / "net.onnx"
+    onnx.save(net.model(net.op("Softmax", net.conv(x, 4, 2, name="head"), axis=1)), path)
+    return path
+
+
+def run(*words):
+    return main([str(word) for word in words])
+
+
+def test_export_and_inspect(file, tmp_path, capsys):
+    assert run("export", file, "--patch", 8, "--json", tmp_path / "export.json") == 0
+    printed = capsys.readouterr().out
+    assert "coverage 100.0%" in printed and "Softmax" in printed and "net.patchskip.onnx" in printed
+    assert run("inspect", tmp_path / "net.patchskip.onnx", "--json", tmp_path / "inspect.json", "--layers") == 0
+    assert "stem" in capsys.readouterr().out
+    first, second = (json.loads((tmp_path / name).read_text()) for name in ("export.json", "inspect.json"))
+    assert {k: first[k] for k in second} == second
+    assert second["coverage"] == 1.0 and second["macs"] == 32 * 32 * (4 * 27 + 2 * 36)
+    assert 0 < second["memory_ratio"] <= 1.2
+    reasons = [node["reason"] for node in second["nodes"] if not node["patchskip"]]
+    assert len(reasons) == 1 and "Softmax" in reasons[0]
+
+
+def test_inspect_an_ordinary_network(file, capsys):
+    assert run("inspect", file, "--json", "-") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["coverage"] == 0 and found["macs"] == 32 * 32 * (4 * 27 + 2 * 36) and len(found["nodes"]) == 4
+
+
+def test_quiet_says_nothing(file, capsys):
+    assert run("export", file, "--quiet") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_source_sha256_and_preset(file, tmp_path):
+    import hashlib
+
+    assert run("export", file, "--preprocess", "unit", "--quiet") == 0
+    model = onnx.load(tmp_path / "net.patchskip.onnx")
+    metadata = json.loads(model.metadata_props[0].value)
+    assert metadata["source_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert metadata["preset"] == "unit" and metadata["preprocess"]["std"] == [255.0] * 3
+
+
+def test_gates_from_a_file(file, tmp_path):
+    np.savez(tmp_path / "gates.npz", images=np.float32(0.1), stem=0.25)
+    assert run("export", file, "--gate", "delta", "--gates", tmp_path / "gates.npz", "--quiet") == 0
+    nodes = onnx.load(tmp_path / "net.patchskip.onnx").graph.node
+    stem = next(node for node in nodes if node.name == "stem")
+    assert {a.name: helper.get_attribute_value(a) for a in stem.attribute}["threshold"] == 0.25
+
+
+def test_means_from_a_video(file, tmp_path):
+    pytest.importorskip("cv2")
+    assert run("export", file, "--gate", "delta", "--source", "synthetic://?frames=3&size=64x48", "--quiet") == 0
+
+
+# -- what can be wrong: name -> (what is done to the file, further arguments, words of the message)
+
+
+def _text(path):
+    path.write_text("no network\n")
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _remove(path):
+    path.unlink()
+
+
+def _change(edit):
+    def change(path):
+        model = onnx.load(path)
+        edit(model)
+        path.write_bytes(model.SerializeToString())
+
+    return change
+
+
+def _opset(version):
+    return _change(lambda model: setattr(model.opset_import[0], "version", version))
+
+
+def _open_shape(model):
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+
+
+def _batch(model):
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 2
+    del model.graph.value_info[:]
+
+
+def _externalise(path):
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    (path.parent / "weights.bin").unlink()
+
+
+def _bad_gates(path):
+    (path.parent / "gates.npz").write_bytes(b"PK no archive")
+
+
+def _nothing(path):
+    pass
+
+
+BAD = {
+    "not ONNX": (_text, [], "not an ONNX model"),
+    "truncated": (_truncate, [], "cut off"),
+    "empty": (_empty, [], "no nodes"),
+    "missing": (_remove, [], "no such file"),
+    "old opset": (_opset(5), [], "opset 5"),
+    "new opset": (_opset(999), [], "opset 999"),
+    "open shape": (_change(_open_shape), [], "--input-size"),
+    "batch of two": (_change(_batch), [], "batch 2"),
+    "external data": (_externalise, [], "weights in other files"),
+    "patch": (_nothing, ["--patch", "12"], "power of two"),
+    "threshold": (_nothing, ["--gate", "delta", "--threshold", "-1"], "threshold"),
+    "threshold without delta": (_nothing, ["--threshold", "0.1"], "--gate delta"),
+    "gates file": (_bad_gates, ["--gate", "delta", "--gates", "gates.npz"], "gates.npz"),
+    "no gates file": (_nothing, ["--gate", "delta", "--gates", "none.npz"], "none.npz"),
+    "no source": (_nothing, ["--gate", "delta", "--source", "none.avi"], "none.avi"),
+    "input size": (_nothing, ["--input-size", "0", "5"], "1 or more"),
+    "same file": (_nothing, ["-o", "net.onnx"], "is the network itself"),
+    "no folder": (_nothing, ["-o", "none/out.onnx"], "no folder"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_one_line_for_what_is_wrong(file, case, capsys, monkeypatch):
+    damage, words, expected = BAD[case]
+    damage(file)
+    monkeypatch.chdir(file.parent)
+    before = sorted(os.listdir(file.parent))
+    assert run("export", "net.onnx", *words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("patchskip: ") and error.count("\n") == 1 and expected in error
+    assert sorted(os.listdir(file.parent)) == before, "a file was left behind"
+
+
+def test_an_export_is_not_exported_again(file, tmp_path, capsys):
+    assert run("export", file, "--quiet") == 0
+    assert run("export", tmp_path / "net.patchskip.onnx") == 2
+    assert "already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [_text, _truncate, _empty, _remove])
+def test_inspect_says_what_is_wrong(file, damage, capsys):
+    damage(file)
+    assert run("inspect", file) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_full_disk(file, capsys):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    assert run("export", file, "-o", "/dev/full") == 2
+    assert "no space left" in capsys.readouterr().err

@@ -1,0 +1,114 @@
+"""The delta gate: which layers decide, from which difference on, and that small changes stop there."""
+import numpy as np
+import pytest
+from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_feeds
+
+from patchskip.export import convert
+from patchskip.export.scales import generated_frames, measure
+from patchskip.runtime.errors import PatchskipError
+
+
+@pytest.fixture
+def model(net):
+    x = net.op("Relu", net.conv(net.input(1, 3, 32, 32), 3, 4, name="stem"))
+    y = net.op("Relu", net.op("Add", net.conv(x, 4, 4, name="branch"), x))
+    return net.model(net.conv(y, 4, 2, name="head"))
+
+
+def attributes(exported):
+    from onnx import helper
+
+    return {
+        node.name: {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        for node in exported.graph.node if node.op_type in ("PatchSkip", "PatchGate")
+    }
+
+
+def test_layers_before_multiplications_decide(model):
+    found = attributes(convert(model, gate="delta", threshold=0.1, patch=8).model)
+    assert found["images.gate"]["mode"] == b"delta" and found["images.gate"]["cell"] == 4
+    assert found["stem"]["threshold"] > 0 and found["branch"]["threshold"] > 0
+    assert found["stem"]["cell"] == 4 and "threshold" not in found["head"]
+
+
+def test_exact_has_no_thresholds(model):
+    found = attributes(convert(model).model)
+    assert not any("threshold" in a for a in found.values())
+
+
+def test_thresholds_are_shares_of_the_mean_magnitude(model):
+    from patchskip.export.preprocess import PRESETS, normalised
+
+    frames = generated_frames((32, 32), count=2)
+    found = attributes(convert(model, gate="delta", threshold=0.2, preset="unit", feeds=frames).model)
+    feeds = [{"images": normalised(frame, PRESETS["unit"])} for frame in frames]
+    stem = model.graph.node[1].output[0]
+    scales = measure(model, ["images", stem], feeds)
+    assert found["stem"]["threshold"] == pytest.approx(0.2 * scales[stem], rel=1e-6)
+    assert found["images.gate"]["threshold"] == pytest.approx(0.2 * np.abs([f["images"] for f in feeds]).mean(), rel=1e-5)
+
+
+def test_a_small_change_stops_at_the_image_and_a_larger_one_inside(net, rng):
+    x = net.op("Relu", net.conv(net.input(1, 3, 32, 32), 3, 4, name="stem"))
+    y = net.op("Relu", net.conv(x, 4, 4, name="middle"))
+    model = net.model(net.conv(y, 4, 2, name="head"))
+    gates = {"images": 0.1, "stem": 1e3, "middle": 1e3}
+    exported = convert(model, gate="delta", gates=gates, patch=8).model
+    metadata = metadata_of(exported)
+    masks = {layer["name"]: layer["mask"] for layer in metadata["layers"]}
+    frame = random_feeds(model, rng)["images"]
+    for run in evaluators(exported).values():
+        stream = Stream(exported, run)
+        first = stream.infer({"images": frame})
+        expected, = dense_runner(model)({"images": frame}).values()
+        assert_close(first[metadata["outputs"][0]["name"]], expected)
+        assert stream.active(stream.infer({"images": frame + np.float32(0.05)})) == 0
+        out = stream.infer({"images": frame + np.float32(0.2)})
+        assert out[masks["images"]].all() and out[masks["stem"]].all() and not out[masks["middle"]].any()
+
+
+def test_a_slow_drift_is_caught(model, rng):
+    gates = {"images": 0.1, "stem": 0.0, "branch": 0.0}
+    exported = convert(model, gate="delta", gates=gates, patch=8).model
+    frame = random_feeds(model, rng)["images"]
+    for run in evaluators(exported).values():
+        stream = Stream(exported, run)
+        counts = [stream.active(stream.infer({"images": frame + np.float32(0.03 * i)})) for i in range(8)]
+        assert counts[0] > 0 and counts[1:4] == [0, 0, 0] and sum(counts[4:]) > 0
+
+
+@pytest.mark.parametrize("halo,fewer", [("full", False), ("none", True)])
+def test_halo(net, rng, halo, fewer):
+    x = net.input(1, 3, 32, 32)
+    for _ in range(3):
+        x = net.conv(x, 3 if x == "images" else 4, 4)
+    model = net.model(x)
+    exported = convert(model, gate="delta", threshold=1e-4, patch=4, halo=halo).model
+    frame = random_feeds(model, rng)
+    changed = {"images": frame["images"].copy()}
+    changed["images"][:, :, 16:20, 16:20] += 1
+    for run in evaluators(exported).values():
+        stream = Stream(exported, run)
+        assert all(np.isfinite(v).all() for v in stream.infer(frame).values())
+        # Three convolutions: with halo one patch becomes 9, then 25.
+        assert (stream.active(stream.infer(changed)) <= 1 + 3) == fewer
+
+
+def test_halo_is_always_full_in_exact_mode(model):
+    assert convert(model, halo="none").model == convert(model, halo="full").model
+
+
+@pytest.mark.parametrize("change,words", [
+    ({"stem": None}, "missing stem"), ({"other": 0.1}, "unknown other"), ({"stem": -1.0}, "must be 0 or more"),
+    ({"stem": float("nan")}, "must be 0 or more"),
+])
+def test_gates_that_do_not_fit(model, change, words):
+    gates = {"images": 0.1, "stem": 0.1, "branch": 0.1, **change}
+    with pytest.raises(PatchskipError, match=words):
+        convert(model, gate="delta", gates={k: v for k, v in gates.items() if v is not None})
+
+
+def test_generated_frames_are_the_same_every_time():
+    first, second = generated_frames((48, 64)), generated_frames((48, 64))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second)) and first[0].shape == (48, 64, 3)
+    assert 20 < first[0].std() < 90  # grey levels, as photographs
