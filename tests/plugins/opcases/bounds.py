@@ -22,13 +22,14 @@ def patch_skip(op_type, inputs, size, activation, params, residual, attributes):
     bare = {key: value for key, value in attributes.items() if key != "residual"}
     error, value = _operator(op_type, inputs, size, bare)
     if residual == "before":
-        error = error + U * (np.abs(value) + np.abs(inputs[-1]))
         value = value + inputs[-1]
+        error = error + U * np.abs(value)
     result = operators.activate(value, activation, params)
     error = _activation(error, value, result, activation, params)
     if residual == "after":
-        error = error + U * (np.abs(result) + np.abs(inputs[-1]))
-    return error
+        result = result + inputs[-1]
+        error = error + U * np.abs(result)
+    return error + U * np.abs(result) * (error > 0)  # the reference's own rounding
 
 
 def _operator(op_type, inputs, size, attributes):
@@ -47,7 +48,10 @@ def _operator(op_type, inputs, size, attributes):
         terms = attributes["kernel_shape"][0] * attributes["kernel_shape"][1]
         return (4 + 2 * math.sqrt(terms)) * U * magnitude, value
     if op_type == "Resize" and attributes["mode"] == "linear":
-        return 8 * U * evaluate(op_type, [np.abs(inputs[0])], size, **attributes), value
+        # A weight errs by up to u, however small it is: by u times the largest neighbour, for each axis.
+        magnitude = np.abs(inputs[0])
+        largest = operators.max_pool(magnitude, (3, 3), magnitude.shape[1:3], (1, 1), (1, 1), (1, 1, 1, 1))
+        return 2 * U * evaluate(op_type, [2 * magnitude + largest], size, **attributes), value
     if op_type in ("Add", "Mul"):
         return U * np.abs(value), value
     return np.zeros(value.shape), value
@@ -56,7 +60,7 @@ def _operator(op_type, inputs, size, attributes):
 def _activation(error, value, result, activation, params):
     """How the tolerance `error` on `value` passes through the activation."""
     if activation == "None":
-        return error + U * np.abs(result) * (error > 0)  # the rounding of the sum itself
+        return error
     if activation in ("LeakyRelu", "PRelu"):
         return error * np.maximum(1, np.abs(np.asarray(params))) + U * np.abs(result)
     if activation == "HardSwish":
