@@ -39,6 +39,7 @@ def set_input_size(model: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelP
         inferred = onnx.shape_inference.infer_shapes(changed, strict_mode=True, check_type=True, data_prop=True)
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise _does_not_fit(size, str(error).strip().splitlines()[0]) from error
+    _check_reshapes(inferred, size)
     shapes = {v.name: v for v in inferred.graph.output}
     for value in changed.graph.output:
         value.CopyFrom(shapes[value.name])
@@ -52,8 +53,21 @@ def _does_not_fit(size: tuple[int, int], reason: str) -> PatchskipError:
     )
 
 
+def _check_reshapes(model: onnx.ModelProto, size: tuple[int, int]) -> None:
+    """Shape inference believes a Reshape whatever it says."""
+    shapes = _known_shapes(model.graph)
+    for node in model.graph.node:
+        before, after = shapes.get(node.input[0] if node.input else ""), shapes.get(node.output[0])
+        if node.op_type == "Reshape" and before and after and np.prod(before) != np.prod(after):
+            name = node.name or node.output[0]
+            raise _does_not_fit(size, f"Reshape {name} would make {list(after)} of {list(before)}")
+
+
 def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    return _known_shapes(onnx.shape_inference.infer_shapes(model, data_prop=True).graph)
+
+
+def _known_shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
     return {
         v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim)
         for v in [*graph.input, *graph.value_info, *graph.output]

@@ -44,8 +44,9 @@ def output_size(op_type, a, size):
 
 def dependencies(op_type, attributes, size_in, size_out):
     """bool [H', W', H, W]: does the output pixel depend on the input pixel?"""
-    weight = [np.ones((1, 1, *attributes["kernel_shape"]), np.float32), np.zeros(1, np.float32)]
-    extra = weight if op_type.startswith("Conv") else []
+    extra = []
+    if op_type.startswith("Conv"):
+        extra = [np.ones((1, 1, *attributes["kernel_shape"]), np.float32), np.zeros(1, np.float32)]
     run = "Identity" if op_type == "Relu" else op_type
     found = np.zeros((*size_out, *size_in), bool)
     for y, x in np.ndindex(*size_in):
