@@ -14,7 +14,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-PLUGINS = os.path.dirname(os.path.abspath(__file__))
+PLUGINS = os.path.dirname(os.path.realpath(__file__))
 LIBRARY = os.path.join(PLUGINS, "libpatchskip.so")
 
 FLAGS = (

@@ -25,11 +25,17 @@ class PatchSkip : public Operator {
         finish_(a),
         patch_(a.required_integer("patch")),
         cell_(a.integer("cell", 1)),
-        threshold_(a.number("threshold", 0)) {
-    expect(patch_ > 0 && cell_ > 0 && patch_ % cell_ == 0, "PatchSkip: cell must divide patch");
+        threshold_(a.number("threshold", 0)),
+        shape_(a.ints("shape", {})) {
+    const std::string name = "PatchSkip " + op_type_ + ": ";
+    expect(patch_ > 0 && cell_ > 0 && patch_ % cell_ == 0,
+           name + "cell must divide patch; found cell " + std::to_string(cell_) + ", patch " + std::to_string(patch_));
+    expect(threshold_ >= 0, name + "threshold must be 0 or more; found " + std::to_string(threshold_));
+    expect(shape_.empty() || shape_.size() == 4, name + "shape must be four integers");
   }
 
   std::vector<int64_t> output_shape(int output, const Tensor* inputs, int) const override {
+    if (output == 0 && !inputs[1].data) return std::vector<int64_t>(shape_.begin(), shape_.end());
     const Tensor& like = inputs[output == 0 ? 1 : 0];
     return std::vector<int64_t>(like.shape, like.shape + like.rank);
   }
@@ -41,7 +47,7 @@ class PatchSkip : public Operator {
     const float* cache = data<const float>(inputs[1]);
     float* out = data<float>(outputs[0]);
     int32_t* changed = n_outputs > 1 ? data<int32_t>(outputs[1]) : nullptr;
-    if (out != cache) std::memcpy(out, cache, sizeof(float) * plane_.size());
+    if (cache && out != cache) std::memcpy(out, cache, sizeof(float) * plane_.size());
     const bool gated = threshold_ > 0;
     if (changed && gated) std::fill(changed, changed + rows_ * columns_, 0);
     if (changed && !gated) std::copy(active, active + rows_ * columns_, changed);
@@ -85,7 +91,7 @@ class PatchSkip : public Operator {
     try {
       expect(n_inputs >= 3, "it takes active, cache and at least one input");
       expect(n_outputs == 1 || n_outputs == 2, "it has one or two outputs");
-      plane_ = plane_of("cache", inputs[1]);
+      plane_ = inputs[1].data ? plane_of("cache", inputs[1]) : plane_without_cache();
       rows_ = patches(plane_.height, patch_);
       columns_ = patches(plane_.width, patch_);
       expect_tensor("active", inputs[0], PS_INT32, {rows_, columns_});
@@ -103,6 +109,17 @@ class PatchSkip : public Operator {
       throw Error(name + error.what());
     }
     shapes_.assign(inputs, inputs + n_inputs);
+    out_shape_ = output_shape(0, inputs, n_inputs);
+  }
+
+  Plane plane_without_cache() const {
+    expect(!shape_.empty() && threshold_ == 0, "without cache it needs the attribute shape, and a threshold of 0");
+    Plane p;
+    p.height = shape_[1];
+    p.width = shape_[2];
+    p.channels = shape_[3];
+    expect(shape_[0] == 1 && p.height > 0 && p.width > 0 && p.channels > 0, "shape must be [1, H, W, C]");
+    return p;
   }
 
   // Later frames must look like the first.
@@ -110,17 +127,17 @@ class PatchSkip : public Operator {
     expect(n_inputs == static_cast<int>(shapes_.size()), "PatchSkip " + op_type_ + ": the number of inputs changed");
     for (int i = 0; i < n_inputs; ++i) {
       const Tensor &a = inputs[i], &b = shapes_[i];
-      const bool same = a.data && a.dtype == b.dtype && a.rank == b.rank &&
+      const bool same = (a.data != nullptr) == (b.data != nullptr) && a.dtype == b.dtype && a.rank == b.rank &&
                         std::memcmp(a.shape, b.shape, sizeof(int64_t) * b.rank) == 0;
       if (!same) {
         throw Error("PatchSkip " + op_type_ + ": input " + std::to_string(i) + " is " + shape_text(a) +
                     "; it was " + shape_text(b) + " at the first call");
       }
     }
-    const bool same = outputs[0].data && outputs[0].dtype == PS_FLOAT32 && outputs[0].rank == shapes_[1].rank &&
-                      std::memcmp(outputs[0].shape, shapes_[1].shape, sizeof(int64_t) * shapes_[1].rank) == 0;
-    if (!same) throw Error("PatchSkip " + op_type_ + ": Y is " + shape_text(outputs[0]) + "; cache is " +
-                           shape_text(shapes_[1]));
+    const Tensor& y = outputs[0];
+    const bool same = y.data && y.dtype == PS_FLOAT32 && y.rank == 4 &&
+                      std::equal(out_shape_.begin(), out_shape_.end(), y.shape);
+    if (!same) throw Error("PatchSkip " + op_type_ + ": Y is " + shape_text(y) + "; expected the shape of cache");
     if (n_outputs > 1) expect_tensor("PatchSkip: changed", outputs[1], PS_INT32, {rows_, columns_});
   }
 
@@ -181,7 +198,9 @@ class PatchSkip : public Operator {
   std::once_flag prepared_;
   Plane plane_;
   int rows_ = 0, columns_ = 0;
-  std::vector<Tensor> shapes_;
+  const std::vector<int> shape_;  // given when there is no cache
+  std::vector<Tensor> shapes_;    // of the inputs at the first call
+  std::vector<int64_t> out_shape_;
 };
 
 }  // namespace

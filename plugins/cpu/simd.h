@@ -41,10 +41,14 @@ inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec abs(Vec v) { return (Vec)((IntVec)v & 0x7fffffff); }
 
 inline float sum(Vec v) {
-  float lanes[kLanes], total = 0;
+  float lanes[kLanes];
   store(lanes, v);
-  for (int i = 0; i < kLanes; ++i) total += lanes[i];
-  return total;
+#pragma GCC unroll 4
+  for (int step = kLanes / 2; step > 0; step /= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < step; ++i) lanes[i] += lanes[i + step];
+  }
+  return lanes[0];
 }
 
 // e^v to within 2 units in the last place, for v in [-87, 88]; clamped outside.

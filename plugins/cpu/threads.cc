@@ -20,6 +20,14 @@ inline void pause() {
 #endif
 }
 
+constexpr int kMostThreads = 64;
+
+struct Share {
+  std::atomic<int> next{0};
+  int end = 0;
+  char apart[56];  // on a cache line of its own
+};
+
 class Pool {
  public:
   // Only one loop runs on the workers at a time; a caller that finds them busy runs its loop alone.
@@ -29,16 +37,18 @@ class Pool {
     grow(workers);
     body_ = body;
     context_ = context;
-    count_ = count;
-    limit_ = workers;
-    next_.store(0, std::memory_order_relaxed);
+    shares_ = workers + 1;
+    for (int i = 0; i < shares_; ++i) {
+      share_[i].next.store(static_cast<int>(static_cast<int64_t>(count) * i / shares_), std::memory_order_relaxed);
+      share_[i].end = static_cast<int>(static_cast<int64_t>(count) * (i + 1) / shares_);
+    }
     open_.store(true, std::memory_order_seq_cst);
     ticket_.fetch_add(1, std::memory_order_seq_cst);
     if (asleep_.load(std::memory_order_seq_cst) > 0) {
       std::lock_guard<std::mutex> lock(sleep_);
       wake_.notify_all();
     }
-    work();
+    work(0);
     // Late workers are turned away; those inside are finishing their last piece.
     open_.store(false, std::memory_order_seq_cst);
     while (inside_.load(std::memory_order_seq_cst) != 0) pause();
@@ -54,11 +64,16 @@ class Pool {
     }
   }
 
-  void work() {
-    for (;;) {
-      const int index = next_.fetch_add(1, std::memory_order_relaxed);
-      if (index >= count_) return;
-      body_(context_, index);
+  // One's own share first, then what is left of the others'. Neighbouring indices are neighbouring patches: a thread
+  // meets in one layer what it wrote, and still has in its cache, in the last.
+  void work(int mine) {
+    for (int i = 0; i < shares_; ++i) {
+      Share& share = share_[(mine + i) % shares_];
+      for (;;) {
+        const int index = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (index >= share.end) break;
+        body_(context_, index);
+      }
     }
   }
 
@@ -73,7 +88,7 @@ class Pool {
       }
       seen = ticket_.load(std::memory_order_acquire);
       inside_.fetch_add(1, std::memory_order_seq_cst);
-      if (open_.load(std::memory_order_seq_cst) && id < limit_) work();
+      if (open_.load(std::memory_order_seq_cst) && id + 1 < shares_) work(id + 1);
       inside_.fetch_sub(1, std::memory_order_seq_cst);
     }
   }
@@ -81,11 +96,9 @@ class Pool {
   std::mutex turn_;
   void (*body_)(void*, int) = nullptr;
   void* context_ = nullptr;
-  int count_ = 0;
-  int limit_ = 0;
+  int shares_ = 0;
+  Share share_[kMostThreads];
   // Each on a cache line of its own.
-  std::atomic<int> next_{0};
-  char apart_[64];
   std::atomic<unsigned> ticket_{0};
   char apart_too_[64];
   std::atomic<int> inside_{0};
@@ -121,7 +134,8 @@ int threads() { return asked_threads > 0 ? asked_threads : default_threads(); }
 void set_threads(int n) { asked_threads = n; }
 
 void parallel_for(int count, void (*body)(void*, int), void* context) {
-  const int workers = (count < threads() ? count : threads()) - 1;
+  int workers = (count < threads() ? count : threads()) - 1;
+  if (workers >= kMostThreads) workers = kMostThreads - 1;
   if (workers > 0 && pool().run(workers, count, body, context)) return;
   for (int index = 0; index < count; ++index) body(context, index);
 }
