@@ -54,9 +54,9 @@ def _affine(graph: Graph, node: Node) -> tuple[str, np.ndarray, np.ndarray] | No
 
 
 def _batch_normalization(graph: Graph, node: Node):
-    parameters = [graph.constant(name) for name in node.inputs[1:5]]
+    parameters = [graph.constants[name] for name in node.inputs[1:5] if name in graph.constants]
     channels = graph.shapes[node.output][1]
-    if any(p is None or p.shape != (channels,) for p in parameters) or node.get("training_mode", 0):
+    if [p.shape for p in parameters] != [(channels,)] * 4 or node.get("training_mode", 0):
         return None
     gamma, beta, mean, variance = (p.astype(np.float64) for p in parameters)
     scale = gamma / np.sqrt(variance + node.get("epsilon", 1e-5))

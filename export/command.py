@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", metavar="VIDEO", help="delta: take the layers' means from these frames")
     parser.add_argument("--input", choices=["float", "u8"], default="float",
                         help="float: the network's own input; u8: the frame itself, uint8 NHWC BGR")
-    parser.add_argument("--preprocess", default="auto", choices=["auto", *PRESETS], help="what the network was trained on")
+    parser.add_argument("--preprocess", default="auto", choices=["auto", *PRESETS],
+                        help="what is done to a frame: what the network was trained on")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -86,7 +87,9 @@ def read_gates(path: str) -> dict[str, float]:
     except OSError as error:
         raise PatchskipError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, EOFError, AttributeError) as error:
-        raise PatchskipError(f"{path} is not an .npz file of thresholds; numpy.savez(path, **thresholds) makes one") from error
+        raise PatchskipError(
+            f"{path} is not an .npz file of thresholds; numpy.savez(path, **thresholds) makes one"
+        ) from error
     for name, value in values.items():
         if value.size != 1 or value.dtype.kind not in "fiu":
             raise PatchskipError(f"{path}: {name} is {value.dtype} of shape {list(value.shape)}, not one number")
@@ -96,11 +99,12 @@ def read_gates(path: str) -> dict[str, float]:
 def _frames(args: argparse.Namespace, model: onnx.ModelProto):
     """Frames of --source, at the network's size."""
     import cv2
+
     from patchskip.runtime.sources import open_source
 
     constants = {tensor.name for tensor in model.graph.initializer}
-    image = next((v for v in model.graph.input if v.name not in constants and len(v.type.tensor_type.shape.dim) == 4), None)
-    dims = image.type.tensor_type.shape.dim if image is not None else []
-    height, width = args.input_size or ((dims[2].dim_value, dims[3].dim_value) if dims else (0, 0))
+    shapes = [v.type.tensor_type.shape.dim for v in model.graph.input if v.name not in constants]
+    sizes = [(dims[2].dim_value, dims[3].dim_value) for dims in shapes if len(dims) == 4]
+    height, width = args.input_size or max(sizes, key=lambda size: size[0] * size[1])
     for frame in itertools.islice(open_source(args.source), _FRAMES):
         yield cv2.resize(frame, (width, height))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
+import onnx.inliner
 
 from patchskip.runtime.errors import PatchskipError
 
@@ -64,7 +65,7 @@ def convert(
     network = localise(graph)
     fuse(network)
     image = _image(graph, network, name)
-    size = graph.shapes[image][2:]
+    size = _size(graph, image)
     chosen = preprocess.choose(preset, size, [graph.shapes.get(output, ()) for output in graph.outputs])
     recipe = preprocess.PRESETS[chosen] if graph.shapes[image][1] == 3 else None
     if input == "u8" and (recipe is None or sum(entry.tensor in graph.inputs for entry in network.entries) > 1):
@@ -107,9 +108,14 @@ def _image(graph: Graph, network: Network, name: str) -> str:
     return max(found, key=lambda entry: entry.shape[2] * entry.shape[3]).tensor
 
 
+def _size(graph: Graph, image: str) -> tuple[int, int]:
+    height, width = graph.shapes[image][2:]
+    return height, width
+
+
 def _feeds(graph: Graph, image: str, recipe: dict | None, frames: Iterable[np.ndarray] | None):
     """Inputs of the dense network. What is no picture is random, of variance 1."""
-    size = graph.shapes[image][2:]
+    size = _size(graph, image)
     for frame in frames if frames is not None else scales.generated_frames(size):
         feed = {}
         for name in graph.inputs:

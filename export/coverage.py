@@ -20,7 +20,8 @@ def report(model: onnx.ModelProto) -> dict:
     text = next((entry.value for entry in model.metadata_props if entry.key == "patchskip"), None)
     if text is None:
         graph = Graph(model)
-        nodes = [_node(n.label, n.op_type, node_macs(graph, n), "the model is not a PatchSkip one") for n in graph.nodes]
+        reason = "the model is not a PatchSkip one"
+        nodes = [_node(node.label, node.op_type, node_macs(graph, node), reason) for node in graph.nodes]
         macs = sum(node["macs"] for node in nodes)
         return {"coverage": 0.0, "macs": macs, "nodes": nodes, "states": 0, "state_bytes": 0, "memory_ratio": 0.0}
     metadata = json.loads(text)

@@ -56,7 +56,12 @@ class _Emitter:
 
     def model(self) -> onnx.ModelProto:
         for step in self.network.steps:
-            {Entry: self._entry, Layer: self._layer, Dense: self._dense}[type(step)](step)
+            if isinstance(step, Entry):
+                self._entry(step)
+            elif isinstance(step, Layer):
+                self._layer(step)
+            else:
+                self._dense(step)
         graph = helper.make_graph(
             self.nodes, self.graph.name or "network", [*self._inputs(), *self.state_inputs], self._outputs(),
             [*self._constants(), *self.initializers],
@@ -117,9 +122,10 @@ class _Emitter:
         source = proto.input[0] if proto.op_type == "Transpose" else ""
         if source in self.nhwc and source not in self.entries:
             moved = [_TO_NCHW[axis] for axis in dense.node.get("perm", (3, 2, 1, 0))]
-            still = moved == sorted(moved)
-            attributes = {} if still else {"perm": moved}
-            self._add("Identity" if still else "Transpose", [self.nhwc[source]], proto.output, proto.name, "", **attributes)
+            if moved == sorted(moved):
+                self._add("Identity", [self.nhwc[source]], proto.output, proto.name, "")
+            else:
+                self._add("Transpose", [self.nhwc[source]], proto.output, proto.name, "", perm=moved)
             return
         for i, name in enumerate(proto.input):
             proto.input[i] = self.nchw.get(name, name)
@@ -217,7 +223,7 @@ class _Emitter:
             for d in self.network.dense
         ]
         covered = sum(layer["macs"] for layer in self.layers)
-        macs = covered + sum(d["macs"] for d in dense)
+        macs = covered + sum(d.macs for d in self.network.dense)
         return {
             "format": 1, "patch": self.options.patch, "gate": self.options.gate, "threshold": self.options.threshold,
             "inputs": [_describe_input(self.graph, value) for value in self._inputs()],

@@ -15,7 +15,7 @@ _LARGEST = 1 << 24  # elements a folded constant may have
 
 def evaluate(graph: Graph, nodes: list[Node], target: str, feeds: Mapping[str, np.ndarray]) -> np.ndarray | None:
     """Run standard `nodes` on `feeds` and the graph's constants; None when onnx.reference cannot."""
-    values = dict(feeds)
+    values: dict[str, np.ndarray] = dict(feeds)
     values.update((n, graph.constants[n]) for node in nodes for n in node.reads() if n in graph.constants)
     inputs = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
@@ -25,21 +25,21 @@ def evaluate(graph: Graph, nodes: list[Node], target: str, feeds: Mapping[str, n
     proto = helper.make_graph([node.proto() for node in nodes], "constant", inputs, [output])
     opsets = [helper.make_opsetid(domain, version) for domain, version in graph.opsets.items()]
     try:
-        return np.asarray(ReferenceEvaluator(helper.make_model(proto, opset_imports=opsets)).run([target], values)[0])
+        return np.asarray(ReferenceEvaluator(helper.make_model(proto, opset_imports=opsets)).run([target], values)[0])  # type: ignore[index]
     except Exception:  # whatever onnx.reference lacks is left for the runtime to compute
         return None
 
 
 def fold_constants(graph: Graph) -> bool:
     """Nodes that depend on constants or on fixed shapes alone become constants."""
-    changed = False
+    changed, value = False, None
     for node in list(graph.nodes):
         if node.domain or node.op_type in _RANDOM or len(node.outputs) != 1 or node.output in graph.outputs:
             continue
         if node.op_type in ("Shape", "Size") and node.inputs[0] in graph.shapes:
             shape = np.array(graph.shapes[node.inputs[0]], np.int64)
             start, end = node.get("start", 0), node.get("end", len(shape))
-            value = shape[start:end] if node.op_type == "Shape" else np.prod(shape, dtype=np.int64)
+            value = shape[start:end] if node.op_type == "Shape" else np.asarray(np.prod(shape, dtype=np.int64))
         elif all(name in graph.constants for name in node.reads()):
             value = evaluate(graph, [node], node.output, {})
         else:

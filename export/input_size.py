@@ -1,6 +1,8 @@
 """Another input size for a network that was exported for one: the input's shape, and the Reshapes that copied it."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
 from onnx import numpy_helper
@@ -82,9 +84,11 @@ def _mend_constants(model: onnx.ModelProto, old: dict[str, Shape]) -> None:
     while True:
         new = _shapes(model)
         # Where the network had [.., h, w], it now has [.., h', w']: so are h * w numbers split again.
-        planes = {old[n][2:]: s[2:] for n, s in new.items() if len(s) == 4 and len(old.get(n, ())) == 4}
+        planes: dict[Shape, Shape] = {
+            old[n][2:]: s[2:] for n, s in new.items() if len(s) == 4 and len(old.get(n, ())) == 4
+        }
         for index, node in enumerate(graph.node):
-            if index in done or node.op_type not in ("Reshape", "Resize") or not node.input[0] in new:
+            if index in done or node.op_type not in ("Reshape", "Resize") or node.input[0] not in new:
                 continue
             source, target = node.input[0], node.output[0]
             if source not in old or target not in old:
@@ -106,7 +110,7 @@ def _mend_constants(model: onnx.ModelProto, old: dict[str, Shape]) -> None:
             return
 
 
-def reshaped(old_in: Shape, old_out: Shape, new_in: Shape, planes: dict[Shape, Shape]) -> Shape | None:
+def reshaped(old_in: Shape, old_out: Shape, new_in: Shape, planes: Mapping[Shape, Shape]) -> Shape | None:
     """What a Reshape from old_in to old_out makes of new_in. None when it cannot be told.
 
     Both shapes are cut into the shortest runs of equal product; each run of the output follows its run of the input.

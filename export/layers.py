@@ -101,18 +101,18 @@ def _weights(graph: Graph, node: Node) -> list[np.ndarray]:
 
 
 def _conv(graph: Graph, node: Node) -> list[Layer]:
-    weight, *bias = _weights(graph, node)
-    bias = bias[0] if bias else np.zeros(weight.shape[0], np.float32)
-    attributes = dict(_kernel(graph, node, weight.shape[2:]), group=node.get("group", 1))
+    weight, *given = _weights(graph, node)
+    bias = given[0] if given else np.zeros(weight.shape[0], np.float32)
+    attributes = dict(_kernel(graph, node, list(weight.shape[2:])), group=node.get("group", 1))
     return [_layer(graph, node, "Conv", attributes=attributes, weights=[weight, bias], macs=node_macs(graph, node))]
 
 
 def _conv_transpose(graph: Graph, node: Node) -> list[Layer]:
-    weight, *bias = _weights(graph, node)
+    weight, *given = _weights(graph, node)
     group = node.get("group", 1)
-    bias = bias[0] if bias else np.zeros(weight.shape[1] * group, np.float32)
+    bias = given[0] if given else np.zeros(weight.shape[1] * group, np.float32)
     plain = Node(node.op_type, node.inputs, node.outputs, {k: v for k, v in node.attributes.items() if k != "auto_pad"})
-    attributes = dict(_kernel(graph, plain, weight.shape[2:]), group=group)
+    attributes = dict(_kernel(graph, plain, list(weight.shape[2:])), group=group)
     automatic = node.get("auto_pad", "NOTSET")
     if automatic.startswith("SAME") or node.get("output_shape"):
         extra = node.get("output_padding", [0, 0])
@@ -144,7 +144,7 @@ def _average_pool(graph: Graph, node: Node) -> list[Layer]:
 
 def _global_pool(graph: Graph, node: Node) -> list[Layer]:
     size = list(graph.shapes[node.inputs[0]][2:])
-    attributes = {"kernel_shape": size, "strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
+    attributes: dict = {"kernel_shape": size, "strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
     op_type = "MaxPool" if node.op_type == "GlobalMaxPool" else "AveragePool"
     if op_type == "AveragePool":
         attributes["count_include_pad"] = 0
@@ -160,6 +160,7 @@ def _reduce_mean(graph: Graph, node: Node) -> list[Layer]:
 
 # -- resizing
 
+_REPEAT = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 _COORDINATES = ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners")
 
 
@@ -207,14 +208,13 @@ def _pair(graph: Graph, node: Node) -> list[Layer]:
         _, own_channels, *own_size = graph.shapes[name]
         if own_size != [height, width]:
             wide = graph.add_tensor(name + ".wide", name, (1, own_channels, height, width))
-            attributes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
             shape = (1, height, width, own_channels)
-            layers.append(Layer(wide, "Resize", [name], wide, shape, (height, width), attributes))
+            layers.append(Layer(wide, "Resize", [name], wide, shape, (height, width), dict(_REPEAT)))
             name = wide
         if own_channels != channels:
             deep = graph.add_tensor(name + ".deep", name, (1, channels, height, width))
-            shape, attributes = (1, height, width, channels), {"channels": [0] * channels}
-            layers.append(Layer(deep, "ChannelMap", [name], deep, shape, (height, width), attributes))
+            shape, same = (1, height, width, channels), {"channels": [0] * channels}
+            layers.append(Layer(deep, "ChannelMap", [name], deep, shape, (height, width), same))
             name = deep
         operands.append(name)
     if not operands:
@@ -235,8 +235,8 @@ def _channel_map(graph: Graph, node: Node) -> list[Layer]:
 
 
 def _flatten(graph: Graph, node: Node) -> list[Layer]:
-    size = graph.shapes[node.inputs[0]][2:]
-    return [Layer(node.label, "Flatten", list(node.inputs), node.output, graph.shapes[node.output], size)]
+    _, _, height, width = graph.shapes[node.inputs[0]]
+    return [Layer(node.label, "Flatten", list(node.inputs), node.output, graph.shapes[node.output], (height, width))]
 
 
 # -- activations

@@ -19,7 +19,9 @@ def load(path: str | os.PathLike) -> onnx.ModelProto:
     """Read and check a network. Raises PatchskipError when it is not a whole ONNX model of a known opset."""
     path = os.fspath(path)
     if path.endswith((".pt", ".pth")):
-        raise PatchskipError(f"{path} is a PyTorch file; export it first: torch.onnx.export(module, example, 'net.onnx')")
+        raise PatchskipError(
+            f"{path} is a PyTorch file; make an ONNX file of it first: torch.onnx.export(module, example, 'net.onnx')"
+        )
     try:
         model = onnx.load(path, load_external_data=False)
     except OSError as error:

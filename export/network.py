@@ -12,7 +12,7 @@ class Entry:
     """An NCHW tensor brought into the local region: an image input, or what a dense node made."""
 
     tensor: str
-    shape: tuple[int, int, int, int]  # NCHW
+    shape: tuple[int, ...]  # [1, C, H, W]
 
 
 @dataclass(eq=False)
@@ -50,8 +50,8 @@ class Network:
         if tensor in self.graph.outputs:
             return None
         readers = self.readers(tensor)
-        once = len(readers) == 1 and isinstance(readers[0], Layer) and readers[0].inputs.count(tensor) == 1
-        return readers[0] if once else None
+        first = readers[0] if len(readers) == 1 else None
+        return first if isinstance(first, Layer) and first.inputs.count(tensor) == 1 else None
 
 
 def localise(graph: Graph) -> Network:

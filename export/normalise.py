@@ -1,4 +1,4 @@
-"""Any network -> the same network in fewer, larger operators. The order matters: patterns before what breaks them up."""
+"""Any network -> the same network in fewer, larger operators. The order matters: patterns before what breaks them."""
 from __future__ import annotations
 
 from .affine import fold_affine, fold_padding

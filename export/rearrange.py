@@ -1,8 +1,8 @@
 """Nodes that only move values about: which output value is which input value?
 
-A chain of Reshape, Transpose, Slice, Gather, ... is run once on the numbers of its input's elements. Whatever it is made
-of, the result says what it does: a channel map (shuffle, split, slice, channel padding), or a space-to-depth (YOLO's
-Focus), which the convolution behind it can do itself with a larger kernel and stride.
+A chain of Reshape, Transpose, Slice, Gather, ... is run once on the numbers of its input's elements. Whatever it is
+made of, the result says what it does: a channel map (shuffle, split, slice, channel padding), or a space-to-depth
+(YOLO's Focus), which the convolution behind it can do itself with a larger kernel and stride.
 """
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def map_channels(graph: Graph) -> bool:
     for node in reversed(list(graph.nodes)):
         if node.domain or node.op_type not in _LAYOUT or not _is_used(graph, node):
             continue
-        found = {name: find(graph, name) for name in node.outputs}
-        if not all(move and move.is_channel_map for move in found.values()):
+        found = {name: move for name in node.outputs if (move := find(graph, name)) and move.is_channel_map}
+        if len(found) < len(node.outputs):
             continue
         graph.replace(node, *(_channel_map(graph, name, move) for name, move in found.items()))
         graph.prune()
@@ -240,8 +240,8 @@ def _pixels(graph: Graph, tensor: str, images: list[str]) -> list[str] | None:
         return None
     order, row = [], 0
     while row < flat.shape[1]:
-        name = expected.get(int(flat[0, row, 0]))
-        if name is None or graph.shapes[name][1] != flat.shape[2]:
+        name = expected.get(int(flat[0, row, 0]), "")
+        if not name or graph.shapes[name][1] != flat.shape[2]:
             return None
         pixels = numbers[name][0].reshape(flat.shape[2], -1).T
         if not np.array_equal(flat[0, row : row + len(pixels)], pixels):

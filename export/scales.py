@@ -20,7 +20,8 @@ def generated_frames(size: tuple[int, int], count: int = 3, seed: int = 1) -> li
         octave = 2
         while octave <= max(size):
             cells = (-(-octave * height // max(size)) + 1, -(-octave * width // max(size)) + 1)
-            frame += _stretched(rng.normal(0, 1, (*cells, 1)) + rng.normal(0, 0.4, (*cells, 3)), size) * 90 / octave**0.6
+            grey, colour = rng.normal(0, 1, (*cells, 1)), rng.normal(0, 0.4, (*cells, 3))
+            frame += _stretched(grey + colour, size) * 90 / octave**0.6
             octave *= 2
         for _ in range(6):
             y, x = rng.integers(0, height), rng.integers(0, width)
@@ -66,7 +67,7 @@ def measure(model: onnx.ModelProto, tensors: Iterable[str], feeds: Iterable[dict
         ) from error
     totals: dict[str, list[float]] = {name: [] for name in tensors if name in known or name in inputs}
     for feed in feeds:
-        results = dict(zip(names, session.run(names, feed)))
+        values = {**feed, **dict(zip(names, session.run(names, feed)))}
         for name, found in totals.items():
-            found.append(float(np.abs(results.get(name, feed.get(name)), dtype=np.float64).mean()))
+            found.append(float(np.abs(values[name], dtype=np.float64).mean()))
     return {name: float(np.mean(found)) for name, found in totals.items()}

@@ -1,4 +1,4 @@
-"""What the tests of the exporter share: small networks made on the spot, and the check that an export is the network."""
+"""What the tests of the exporter share: small networks made on the spot, the check that an export is the network."""
 import os
 import pathlib
 import sys

@@ -2,7 +2,7 @@
 import numpy as np
 import onnx
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_feeds
+from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of
 
 from patchskip.export import convert
 from patchskip.export.preprocess import PRESETS, normalised
@@ -197,7 +197,8 @@ def test_a_model_is_left_as_it_was(net):
     assert model.SerializeToString(deterministic=True) == before
 
 
-def test_random_networks(net, check, rng):
+@pytest.mark.parametrize("number", range(8))
+def test_random_networks(net, check, rng, number):
     """A few operators in any order: what is exported computes what it was exported from."""
     tensors = [net.op("Relu", net.conv(net.input(1, 3, 20, 20), 3, 4))]
     for _ in range(14):
@@ -207,7 +208,7 @@ def test_random_networks(net, check, rng):
         tensors.append([
             lambda: net.conv(x, 4, 4), lambda: net.op("Add", x, other), lambda: net.op("Relu", x),
             lambda: net.op("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4), lambda: net.op("Tanh", x),
-            lambda: net.conv(net.op("Concat", x, other, axis=1), 8, 4, 1), lambda: net.op("Mul", x, net.op("Sigmoid", x)),
+            lambda: net.conv(net.op("Concat", x, other, axis=1), 8, 4, 1),
+            lambda: net.op("Mul", x, net.op("Sigmoid", x)),
         ][kind]())
-    check(net.model(tensors[-1], tensors[7]), feeds={k: v * 0.5 for k, v in random_feeds(net.model(tensors[-1]), rng).items()},
-          fewer=False)
+    check(net.model(tensors[-1], tensors[7]), fewer=False)

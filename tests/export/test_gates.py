@@ -45,7 +45,8 @@ def test_thresholds_are_shares_of_the_mean_magnitude(model):
     stem = model.graph.node[1].output[0]
     scales = measure(model, ["images", stem], feeds)
     assert found["stem"]["threshold"] == pytest.approx(0.2 * scales[stem], rel=1e-6)
-    assert found["images.gate"]["threshold"] == pytest.approx(0.2 * np.abs([f["images"] for f in feeds]).mean(), rel=1e-5)
+    mean = np.abs([feed["images"] for feed in feeds]).mean()
+    assert found["images.gate"]["threshold"] == pytest.approx(0.2 * mean, rel=1e-5)
 
 
 def test_a_small_change_stops_at_the_image_and_a_larger_one_inside(net, rng):

@@ -15,12 +15,14 @@ def resize(mode, coordinates, nearest="floor"):
 
 
 CASES = [
-    *[("Conv", kernel(k, s, d, p), (11, 9), None)
-      for k, s, d, p in [(3, 1, 1, (1, 1, 1, 1)), (3, 2, 1, (1, 1, 1, 1)), (3, 2, 1, (0, 0, 1, 1)), (5, 1, 2, (4, 4, 4, 4)),
-                         (6, 2, 1, (2, 2, 2, 2)), (2, 3, 1, (0, 0, 0, 0)), (1, 2, 1, (0, 0, 0, 0))]],
-    *[("ConvTranspose", kernel(k, s, d, p), (6, 5), None)
-      for k, s, d, p in [(4, 2, 1, (1, 1, 1, 1)), (8, 4, 1, (2, 2, 2, 2)), (3, 2, 1, (1, 1, 0, 0)), (2, 3, 1, (0, 0, 0, 0)),
-                         (3, 1, 2, (0, 0, 0, 0))]],
+    *[("Conv", kernel(k, s, d, p), (11, 9), None) for k, s, d, p in [
+        (3, 1, 1, (1, 1, 1, 1)), (3, 2, 1, (1, 1, 1, 1)), (3, 2, 1, (0, 0, 1, 1)), (5, 1, 2, (4, 4, 4, 4)),
+        (6, 2, 1, (2, 2, 2, 2)), (2, 3, 1, (0, 0, 0, 0)), (1, 2, 1, (0, 0, 0, 0)),
+    ]],
+    *[("ConvTranspose", kernel(k, s, d, p), (6, 5), None) for k, s, d, p in [
+        (4, 2, 1, (1, 1, 1, 1)), (8, 4, 1, (2, 2, 2, 2)), (3, 2, 1, (1, 1, 0, 0)), (2, 3, 1, (0, 0, 0, 0)),
+        (3, 1, 2, (0, 0, 0, 0)),
+    ]],
     ("MaxPool", kernel(3, 2, 1, (1, 1, 1, 1)), (11, 9), None),
     ("AveragePool", dict(kernel(3, 2, 1, (1, 1, 1, 1)), count_include_pad=0), (11, 9), None),
     *[("Resize", resize(mode, coordinates, nearest), (7, 5), size)
@@ -69,7 +71,8 @@ def test_windows_hold_what_is_read(case, in_patch, patch):
         mask = np.zeros(grid(size_in, in_patch), np.int32)
         mask[row, column] = 1
         found = patch_mask([mask], size_out, patch, [in_patch], numbers)
-        pixels = depends[:, :, row * in_patch:(row + 1) * in_patch, column * in_patch:(column + 1) * in_patch].any((2, 3))
+        rows, columns = (slice(n * in_patch, (n + 1) * in_patch) for n in (row, column))
+        pixels = depends[:, :, rows, columns].any((2, 3))
         needed = np.zeros_like(found)
         for y, x in np.argwhere(pixels):
             needed[y // patch, x // patch] = 1
@@ -81,8 +84,10 @@ def test_windows_hold_what_is_read(case, in_patch, patch):
         assert extra == 0 or min(size_out) == 1
 
 
-@pytest.mark.parametrize("k,s,pads,expected", [(3, 1, 1, (0, 0)), (3, 2, 1, (0, 1)), (6, 2, 2, (0, 1)), (1, 2, 0, (0, 0)),
-                                               (5, 1, 2, (0, 0)), (2, 2, 0, (0, 1)), (7, 4, 3, (-1, 2))])
+@pytest.mark.parametrize("k,s,pads,expected", [
+    (3, 1, 1, (0, 0)), (3, 2, 1, (0, 1)), (6, 2, 2, (0, 1)), (1, 2, 0, (0, 0)), (5, 1, 2, (0, 0)), (2, 2, 0, (0, 1)),
+    (7, 4, 3, (-1, 2)),
+])
 def test_without_halo_a_pixel_reads_its_own_place(k, s, pads, expected):
     rows, columns = windows("Conv", kernel(k, s, 1, [pads] * 4), 0, (32, 32), (32 // s, 32 // s), halo=False)
     assert rows == columns == (s, 1, *expected)

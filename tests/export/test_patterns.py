@@ -28,8 +28,10 @@ def test_automatic_padding(net, check, mode):
 
 
 @pytest.mark.parametrize("group", [1, 8, 2])
-@pytest.mark.parametrize("geometry", [{"strides": [2, 2], "pads": [1, 1, 1, 1]}, {"strides": [3, 2], "output_padding": [1, 0]},
-                                      {"strides": [2, 2], "output_shape": [24, 21]}, {"strides": [2, 2], "auto_pad": "SAME_LOWER"}])
+@pytest.mark.parametrize("geometry", [
+    {"strides": [2, 2], "pads": [1, 1, 1, 1]}, {"strides": [3, 2], "output_padding": [1, 0]},
+    {"strides": [2, 2], "output_shape": [24, 21]}, {"strides": [2, 2], "auto_pad": "SAME_LOWER"},
+])
 def test_transposed_convolution(net, check, group, geometry):
     x = net.input(1, 8, 12, 10)
     y = net.op("ConvTranspose", x, net.weight(8, 8 // group, 4, 4), net.weight(8), group=group, **geometry)
