@@ -1,6 +1,6 @@
 """The list of cases, of every operator: what each implementation must pass."""
 from . import convolution, gates, local
-from .problems import full, problem
+from .problems import full, problem, without_cache
 from .specs import Skip
 
 CASES = convolution.CASES + local.CASES + gates.CASES
@@ -16,3 +16,5 @@ def calls(specs=None):
         yield problem(spec), 2
         if isinstance(spec, Skip):
             yield full(problem(spec)), 1
+            if not spec.cell and spec.op_type != "Flatten":
+                yield without_cache(problem(spec)), 1

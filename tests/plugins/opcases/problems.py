@@ -279,6 +279,14 @@ def full(problem):
     return problem._replace(name=problem.name + " full", attributes=call, inputs=[active] + problem.inputs[1:], outputs=outputs, alias={})
 
 
+def without_cache(problem):
+    """The same, nothing being kept: Y is defined on the active patches only, and has to be told its shape."""
+    call = dict(problem.attributes, shape=problem.outputs[0].shape)
+    inputs = problem.inputs[:1] + [None] + problem.inputs[2:]
+    outputs = [poison(problem.outputs[0].shape)]
+    return problem._replace(name=problem.name + " uncached", attributes=call, inputs=inputs, outputs=outputs, alias={})
+
+
 def check(problem, outputs):
     """Raises AssertionError, naming the worst element, when an output is not what is expected."""
     for i, (found, expected, tolerance) in enumerate(zip(outputs, problem.expected, problem.tolerance)):
