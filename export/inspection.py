@@ -4,13 +4,9 @@ from __future__ import annotations
 import argparse
 import json
 
-import onnx
-from google.protobuf.message import DecodeError
-
-from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_text
 
-from . import coverage
+from . import coverage, loading
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +35,6 @@ def main(args: argparse.Namespace) -> int:
 
 def inspect(path: str) -> dict:
     """-> `coverage.report` of a file."""
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except OSError as error:
-        raise PatchskipError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    except (DecodeError, ValueError) as error:
-        raise PatchskipError(f"{path} is not an ONNX model, or it is cut off; export it again") from error
-    if not model.graph.node:
-        raise PatchskipError(f"{path} is not an ONNX model, or it is cut off: it has no nodes")
-    return coverage.report(model)
+    model = loading.read(path)
+    exported = any(entry.key == "patchskip" for entry in model.metadata_props)
+    return coverage.report(model if exported else loading.load(path))

@@ -15,8 +15,8 @@ MAX_OPSET = onnx.defs.onnx_opset_version()
 _MAX_BYTES = 2**31 - 1
 
 
-def load(path: str | os.PathLike) -> onnx.ModelProto:
-    """Read and check a network. Raises PatchskipError when it is not a whole ONNX model of a known opset."""
+def read(path: str | os.PathLike) -> onnx.ModelProto:
+    """Parse a file, without weights it keeps elsewhere. Raises PatchskipError when it is not a whole ONNX model."""
     path = os.fspath(path)
     if path.endswith((".pt", ".pth")):
         raise PatchskipError(
@@ -30,6 +30,13 @@ def load(path: str | os.PathLike) -> onnx.ModelProto:
         raise PatchskipError(f"{path} is not an ONNX model, or it is cut off: {_first_line(error)}") from error
     if not model.graph.node:
         raise PatchskipError(f"{path} is not an ONNX model, or it is cut off: it has no nodes")
+    return model
+
+
+def load(path: str | os.PathLike) -> onnx.ModelProto:
+    """Read and check a network. Raises PatchskipError as `read`, and for an unknown opset or missing weights."""
+    path = os.fspath(path)
+    model = read(path)
     try:
         onnx.load_external_data_for_model(model, os.path.dirname(os.path.abspath(path)))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
@@ -55,12 +62,14 @@ def check(model: onnx.ModelProto, name: str = "the model") -> None:
     if "patchskip" in versions:
         raise PatchskipError(f"{name} is a PatchSkip model already; give the network it was exported from")
     try:
-        # Outputs may come without a shape, which the checker wants: it is inferred first.
-        onnx.checker.check_model(onnx.shape_inference.infer_shapes(model))
+        inferred = onnx.shape_inference.infer_shapes(model)
+        for value in inferred.graph.output:  # the checker wants shapes that runtimes do without
+            value.type.tensor_type.shape.SetInParent()
+        onnx.checker.check_model(inferred)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise PatchskipError(f"{name} is not valid ONNX: {_first_line(error)}; export it again") from error
-    except ValueError as error:  # more than a protobuf may hold
-        if model.ByteSize() <= _MAX_BYTES:
+    except ValueError as error:
+        if model.ByteSize() <= _MAX_BYTES:  # more than a protobuf may hold cannot be checked this way
             raise PatchskipError(f"{name} is not valid ONNX: {_first_line(error)}; export it again") from error
 
 
