@@ -9,6 +9,11 @@ namespace patchskip {
 namespace PS_ISA {
 
 template <Activation kind>
+struct Is {
+  static constexpr Activation value = kind;
+};
+
+template <Activation kind>
 inline Vec activate(const Finish& f, Vec v, Vec slope) {
   switch (kind) {
     case Activation::kNone: return v;
@@ -16,7 +21,7 @@ inline Vec activate(const Finish& f, Vec v, Vec slope) {
     case Activation::kClip: return min(splat(f.b), max(splat(f.a), v));
     case Activation::kLeakyRelu: return v < 0.0f ? v * f.a : v;
     case Activation::kPRelu: return v < 0.0f ? v * slope : v;
-    case Activation::kSiLU: return v / (1.0f + exp(-v));
+    case Activation::kSiLU: return v * sigmoid(v);
     case Activation::kHardSwish: return v * min(splat(1.0f), max(Vec{}, v * (1.0f / 6.0f) + 0.5f));
     case Activation::kHardSigmoid: return min(splat(1.0f), max(Vec{}, v * f.a + f.b));
     case Activation::kSigmoid: return sigmoid(v);
@@ -34,7 +39,7 @@ inline Vec finish_vector(const Finish& f, Vec v, Vec residual, Vec slope) {
 // `count` values of channels [channel, channel + count) of one pixel, or of any channels when there are no slopes;
 // `index` is the first one's place in the tensor.
 template <Activation kind>
-void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {
+inline void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {
   const float* residual = f.residual ? f.residual + index : nullptr;
   const float* slopes = kind == Activation::kPRelu ? f.slopes + channel : nullptr;
   for_each_vector(count, [&](ptrdiff_t i, auto lanes) {
@@ -43,26 +48,29 @@ void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count
   });
 }
 
-inline void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {
-  switch (f.activation) {
-    case Activation::kNone:
-      if (f.residual) finish_run<Activation::kNone>(f, values, index, count, channel);
-      return;
-    case Activation::kRelu: return finish_run<Activation::kRelu>(f, values, index, count, channel);
-    case Activation::kClip: return finish_run<Activation::kClip>(f, values, index, count, channel);
-    case Activation::kLeakyRelu: return finish_run<Activation::kLeakyRelu>(f, values, index, count, channel);
-    case Activation::kPRelu: return finish_run<Activation::kPRelu>(f, values, index, count, channel);
-    case Activation::kSiLU: return finish_run<Activation::kSiLU>(f, values, index, count, channel);
-    case Activation::kHardSwish: return finish_run<Activation::kHardSwish>(f, values, index, count, channel);
-    case Activation::kHardSigmoid: return finish_run<Activation::kHardSigmoid>(f, values, index, count, channel);
-    case Activation::kSigmoid: return finish_run<Activation::kSigmoid>(f, values, index, count, channel);
+// Calls body with the activation as a type, so that loops are compiled for each.
+template <typename Body>
+inline void with_activation(Activation activation, const Body& body) {
+  switch (activation) {
+    case Activation::kNone: return body(Is<Activation::kNone>());
+    case Activation::kRelu: return body(Is<Activation::kRelu>());
+    case Activation::kClip: return body(Is<Activation::kClip>());
+    case Activation::kLeakyRelu: return body(Is<Activation::kLeakyRelu>());
+    case Activation::kPRelu: return body(Is<Activation::kPRelu>());
+    case Activation::kSiLU: return body(Is<Activation::kSiLU>());
+    case Activation::kHardSwish: return body(Is<Activation::kHardSwish>());
+    case Activation::kHardSigmoid: return body(Is<Activation::kHardSigmoid>());
+    case Activation::kSigmoid: return body(Is<Activation::kSigmoid>());
   }
 }
 
 // Whole pixels, from flat position `index` of a tensor with `channels` channels.
 inline void finish_pixels(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channels) {
-  if (f.activation != Activation::kPRelu) return finish_run(f, values, index, count, 0);
-  for (ptrdiff_t i = 0; i < count; i += channels) finish_run(f, values + i, index + i, channels, 0);
+  if (f.activation == Activation::kNone && !f.residual) return;
+  const ptrdiff_t run = f.activation == Activation::kPRelu ? channels : count;
+  with_activation(f.activation, [&](auto kind) {
+    for (ptrdiff_t i = 0; i < count; i += run) finish_run<kind.value>(f, values + i, index + i, run, 0);
+  });
 }
 
 inline void finish_segment(const Finish& f, const Segment& s, const Plane& out) {

@@ -234,10 +234,12 @@ class Unit {
   }
 
   void finish_tile(const Tile& tile, int first, int rows) const {
-    for (int row = 0; row < rows; ++row) {
-      finish_run(conv_.finish, tile.out[row] + tile.offset, index_[first + row] * conv_.out.channels + tile.offset,
-                 tile.channels, tile.offset);
-    }
+    with_activation(conv_.finish.activation, [&](auto kind) {
+      for (int row = 0; row < rows; ++row) {
+        finish_run<kind.value>(conv_.finish, tile.out[row] + tile.offset,
+                               index_[first + row] * conv_.out.channels + tile.offset, tile.channels, tile.offset);
+      }
+    });
   }
 
   const GemmConv& conv_;

@@ -3,6 +3,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 #define PS_LANES 16
 #elif defined(__AVX2__)
@@ -51,26 +55,35 @@ inline float sum(Vec v) {
   return lanes[0];
 }
 
-// e^v to within 2 units in the last place, for v in [-87, 88]; clamped outside.
-// Cody and Waite's reduction, Cephes' polynomial.
-inline Vec exp(Vec v) {
-  v = min(splat(88.0f), max(splat(-87.0f), v));
-  const Vec magic = splat(12582912.0f);  // adding it rounds to an integer in the low bits
-  const Vec shifted = v * 1.44269504088896341f + magic;
-  const Vec n = shifted - magic;
-  Vec r = v - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
-  Vec p = splat(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
+// To within a unit in the last place or two; d must be normal, and so must 1 / d.
+inline Vec reciprocal(Vec d) {
+#if defined(__AVX512F__)
+  const Vec guess = (Vec)_mm512_maskz_rcp14_ps(0xffff, (__m512)d);
+  return guess * (2.0f - d * guess);
+#elif defined(__AVX2__)
+  const Vec guess = (Vec)_mm256_rcp_ps((__m256)d);
+  return guess * (2.0f - d * guess);
+#else
+  return 1.0f / d;
+#endif
+}
+
+// 2^v for v in [-126, 126], clamped outside; relative error below 2e-7. The integer part of v goes to the exponent, the
+// rest, within half of 0, through the polynomial of degree 5 whose largest relative error is least.
+inline Vec exp2(Vec v) {
+  v = min(splat(126.0f), max(splat(-126.0f), v));
+  const Vec shifted = v + 12582912.0f;  // rounds to an integer, in the low bits
+  const Vec r = v - (shifted - 12582912.0f);
+  Vec p = splat(0.00132764718f);
+  p = p * r + 0.00967554133f;
+  p = p * r + 0.0555071327f;
+  p = p * r + 0.240221197f;
+  p = p * r + 0.693146967f;
+  p = p * r + 1.00000007f;
   return (Vec)((IntVec)p + ((IntVec)shifted << 23));
 }
 
-inline Vec sigmoid(Vec v) { return 1.0f / (1.0f + exp(-v)); }
+inline Vec sigmoid(Vec v) { return reciprocal(1.0f + exp2(v * -1.44269504088896341f)); }
 
 }  // namespace PS_ISA
 }  // namespace patchskip
