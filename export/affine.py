@@ -1,4 +1,5 @@
 """BatchNormalization, constant Mul, Add, Sub, Div and zero padding go into the convolution beside them."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -48,7 +49,9 @@ def _affine(graph: Graph, node: Node) -> tuple[str, np.ndarray, np.ndarray] | No
     one, zero = np.ones_like(value), np.zeros_like(value)
     with np.errstate(divide="ignore"):
         return {
-            "Mul": (x, value, zero), "Add": (x, one, value), "Div": (x, 1 / value, zero),
+            "Mul": (x, value, zero),
+            "Add": (x, one, value),
+            "Div": (x, 1 / value, zero),
             "Sub": (x, one, -value) if first else (x, -one, value),
         }[node.op_type]
 
@@ -75,7 +78,8 @@ def _per_channel(value: np.ndarray, channels: int) -> np.ndarray | None:
 
 def _has_constant_weights(graph: Graph, node: Node) -> bool:
     return (
-        node.op_type in ("Conv", "ConvTranspose") and not node.domain
+        node.op_type in ("Conv", "ConvTranspose")
+        and not node.domain
         and all(name in graph.constants for name in node.inputs[1:] if name)
         and graph.constants[node.inputs[1]].dtype == np.float32
     )

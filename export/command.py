@@ -1,4 +1,5 @@
 """`patchskip export`"""
+
 from __future__ import annotations
 
 import argparse
@@ -24,18 +25,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", help="default: MODEL with the ending .patchskip.onnx")
     parser.add_argument("--input-size", nargs=2, type=int, metavar=("H", "W"), help="give the image input another size")
     parser.add_argument("--patch", type=int, default=16, help="side of a patch in input pixels, a power of two (16)")
-    parser.add_argument("--gate", choices=["exact", "delta"], default="exact",
-                        help="exact: recompute whatever changed; delta: whatever changed by more than a threshold")
-    parser.add_argument("--threshold", type=float, metavar="T", default=None,
-                        help=f"delta: the change that counts, a share of each layer's mean ({DEFAULT_THRESHOLD})")
+    parser.add_argument(
+        "--gate",
+        choices=["exact", "delta"],
+        default="exact",
+        help="exact: recompute whatever changed; delta: whatever changed by more than a threshold",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="T",
+        default=None,
+        help=f"delta: the change that counts, a share of each layer's mean ({DEFAULT_THRESHOLD})",
+    )
     parser.add_argument("--gates", metavar="FILE.npz", help="delta: thresholds by layer name, absolute")
-    parser.add_argument("--halo", choices=["full", "none"], default="full",
-                        help="delta: does a change reach the pixels whose kernels touch it, or its own place alone?")
+    parser.add_argument(
+        "--halo",
+        choices=["full", "none"],
+        default="full",
+        help="delta: does a change reach the pixels whose kernels touch it, or its own place alone?",
+    )
     parser.add_argument("--source", metavar="VIDEO", help="delta: take the layers' means from these frames")
-    parser.add_argument("--input", choices=["float", "u8"], default="float",
-                        help="float: the network's own input; u8: the frame itself, uint8 NHWC BGR")
-    parser.add_argument("--preprocess", default="auto", choices=["auto", *PRESETS],
-                        help="what is done to a frame: what the network was trained on")
+    parser.add_argument(
+        "--input",
+        choices=["float", "u8"],
+        default="float",
+        help="float: the network's own input; u8: the frame itself, uint8 NHWC BGR",
+    )
+    parser.add_argument(
+        "--preprocess",
+        default="auto",
+        choices=["auto", *PRESETS],
+        help="what is done to a frame: what the network was trained on",
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,4 +1,5 @@
 """The exporter: an ordinary ONNX network in, a patch-skipping one out."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -88,8 +89,11 @@ def convert(
 def _check_options(patch: int, gate: str, threshold: float, halo: str, input: str) -> None:
     if patch < 1 or patch & (patch - 1) or patch > 256:
         raise PatchskipError(f"--patch {patch} is not a power of two from 1 to 256; 16 suits most networks")
-    for option, value, known in (("gate", gate, ("exact", "delta")), ("halo", halo, ("full", "none")),
-                                 ("input", input, ("float", "u8"))):
+    for option, value, known in (
+        ("gate", gate, ("exact", "delta")),
+        ("halo", halo, ("full", "none")),
+        ("input", input, ("float", "u8")),
+    ):
         if value not in known:
             raise PatchskipError(f"--{option} {value} is not known; choose {' or '.join(known)}")
     if not 0 <= threshold < float("inf"):

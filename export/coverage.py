@@ -1,4 +1,5 @@
 """What an export covers: the share of the multiplications in PatchSkip nodes, and why the others are not."""
+
 from __future__ import annotations
 
 import json
@@ -30,10 +31,18 @@ def report(model: onnx.ModelProto) -> dict:
     kept = 4 * sum(int(np.prod(layer["shape"])) for layer in metadata["layers"])
     held = 4 * sum(int(np.prod(state["shape"])) for state in metadata["states"])
     return {
-        "coverage": metadata["coverage"], "macs": metadata["macs"], "nodes": nodes, "states": len(metadata["states"]),
-        "state_bytes": held, "memory_ratio": held / kept if kept else 0.0, "gate": metadata["gate"],
-        "threshold": metadata["threshold"], "patch": metadata["patch"], "preset": metadata.get("preset"),
-        "inputs": metadata["inputs"], "outputs": metadata["outputs"],
+        "coverage": metadata["coverage"],
+        "macs": metadata["macs"],
+        "nodes": nodes,
+        "states": len(metadata["states"]),
+        "state_bytes": held,
+        "memory_ratio": held / kept if kept else 0.0,
+        "gate": metadata["gate"],
+        "threshold": metadata["threshold"],
+        "patch": metadata["patch"],
+        "preset": metadata.get("preset"),
+        "inputs": metadata["inputs"],
+        "outputs": metadata["outputs"],
     }
 
 

@@ -1,4 +1,5 @@
 """Network -> the ONNX model with PatchMask, PatchGate and PatchSkip nodes that docs/op-spec.md describes."""
+
 from __future__ import annotations
 
 import json
@@ -11,6 +12,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from .geometry import Size
 from .graph import Graph
+from .keeping import kept
 from .layers import Layer
 from .masks import Mask, Masks
 from .network import Dense, Entry, Network
@@ -53,8 +55,13 @@ class _Emitter:
         self.nchw: dict[str, str] = {}  # local tensor -> its NCHW form, where that is not its own name
         self.sizes: dict[str, Size] = {}
         self.entries = {entry.tensor for entry in network.entries}
+        self.active: dict[str, Mask] = {}  # by layer name
+        self.mask_nodes: dict[str, list[NodeProto]] = {}  # that make it
+        self.kept: set[str] = set()
 
     def model(self) -> onnx.ModelProto:
+        self._decide_masks()
+        self.kept = kept(self.network, self.active, self.masks.of, self.sizes)
         for step in self.network.steps:
             if isinstance(step, Entry):
                 self._entry(step)
@@ -63,7 +70,10 @@ class _Emitter:
             else:
                 self._dense(step)
         graph = helper.make_graph(
-            self.nodes, self.graph.name or "network", [*self._inputs(), *self.state_inputs], self._outputs(),
+            self.nodes,
+            self.graph.name or "network",
+            [*self._inputs(), *self.state_inputs],
+            self._outputs(),
             [*self._constants(), *self.initializers],
         )
         opsets = [helper.make_opsetid(d, v) for d, v in self.graph.opsets.items()] + [helper.make_opsetid(DOMAIN, 1)]
@@ -73,48 +83,59 @@ class _Emitter:
         helper.set_model_props(model, {DOMAIN: json.dumps(self._metadata())})
         return model
 
+    # -- masks
+
+    def _decide_masks(self) -> None:
+        for step in self.network.steps:
+            if isinstance(step, Entry):
+                size = step.shape[2:]
+                self.sizes[step.tensor] = size
+                mask = Mask(self.graph.new_name(step.tensor + ".active"), self.masks.patch_of(size), size)
+                self.masks.of[step.tensor] = mask
+            elif isinstance(step, Layer):
+                self.sizes[step.output] = step.size
+                active = self.active[step.name] = self.masks.active(step, self.sizes)
+                self.mask_nodes[step.name] = list(self.masks.nodes)
+                self.masks.nodes.clear()
+                gated = self.options.thresholds.get(step.name, 0.0) > 0
+                name = self.graph.new_name(step.output + ".changed") if gated else active.name
+                self.masks.of[step.output] = active._replace(name=name)
+
     # -- steps
 
     def _entry(self, entry: Entry) -> None:
         """PatchGate decides from the picture, Image keeps it, NHWC."""
         tensor, (_, channels, height, width) = entry.tensor, entry.shape
-        size, patch = (height, width), self.masks.patch_of((height, width))
+        mask = self.masks.of[tensor]
         u8 = self.options.u8 and tensor in self.graph.inputs
         form = dict(self.options.image_attributes) if u8 else {"layout": "NCHW"}
-        y = self._local(tensor, size)
+        y = self._local(tensor)
         cache = self._state(y, (1, height, width, channels), "cache")
-        active = self.graph.new_name(tensor + ".active")
-        gate, inputs, outputs = {"mode": self.options.gate, "patch": patch}, [tensor, cache], [active]
+        gate, inputs, outputs = {"mode": self.options.gate, "patch": mask.patch}, [tensor, cache], [mask.name]
         if self.options.gate == "delta":
-            cell = max(1, patch // 2)
+            cell = max(1, mask.patch // 2)
             reference = self.graph.new_name(tensor + ".reference")
             shape = (-(-height // cell), -(-width // cell), channels)
-            inputs[1], outputs = self._state(reference, shape, "reference"), [active, reference]
+            inputs[1], outputs = self._state(reference, shape, "reference"), [mask.name, reference]
             gate.update(cell=cell, threshold=float(self.options.thresholds[tensor]))
         self._add("PatchGate", inputs, outputs, tensor + ".gate", **gate, **form)
-        layer = Layer(tensor, "Image", [], tensor, (1, height, width, channels), size, dict(form))
-        self._patch_skip(layer, Mask(active, patch, size), [cache, tensor], [y])
-        self.masks.of[tensor] = Mask(active, patch, size)
+        layer = Layer(tensor, "Image", [], tensor, (1, height, width, channels), mask.size, dict(form))
+        self._patch_skip(layer, mask, [cache, tensor], [y])
         if u8 and self._needs_nchw(tensor):  # dense nodes want the numbers that they were made for
             self._to_nchw(tensor, self.graph.new_name(tensor + ".nchw"), layer.shape)
 
     def _layer(self, layer: Layer) -> None:
-        active = self.masks.active(layer, self.sizes)
-        self.nodes += self.masks.nodes
-        self.masks.nodes.clear()
+        self.nodes += self.mask_nodes[layer.name]
         weights = [self._initializer(f"{layer.name}.{kind}", w) for kind, w in zip(("weight", "bias"), layer.weights)]
         inputs = [self.nhwc[name] for name in layer.inputs]
         flat = layer.op_type == "Flatten"
-        y = layer.output if flat else self._local(layer.output, layer.size)
-        cache = self._state(y, layer.shape, "cache")
-        outputs, threshold = [y], self.options.thresholds.get(layer.name, 0.0)
-        if threshold > 0:
-            outputs.append(self.graph.new_name(layer.output + ".changed"))
-        self._patch_skip(layer, active, [cache, *inputs[:1], *weights, *inputs[1:]], outputs, threshold)
-        if flat:
-            return
-        self.masks.of[layer.output] = active._replace(name=outputs[-1]) if threshold > 0 else active
-        if self._needs_nchw(layer.output):
+        y = layer.output if flat else self._local(layer.output)
+        cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else ""
+        active, outputs = self.active[layer.name], [y]
+        if self.options.thresholds.get(layer.name, 0.0) > 0:
+            outputs.append(self.masks.of[layer.output].name)
+        self._patch_skip(layer, active, [cache, *inputs[:1], *weights, *inputs[1:]], outputs)
+        if not flat and self._needs_nchw(layer.output):
             self._to_nchw(layer.output, layer.output, layer.shape)
 
     def _dense(self, dense: Dense) -> None:
@@ -133,11 +154,10 @@ class _Emitter:
 
     # -- tensors
 
-    def _local(self, tensor: str, size: Size) -> str:
+    def _local(self, tensor: str) -> str:
         """Name the NHWC form of a tensor."""
         both = tensor in self.entries or self._needs_nchw(tensor)
         self.nhwc[tensor] = self.graph.new_name(tensor + ".nhwc") if both else tensor
-        self.sizes[tensor] = size
         return self.nhwc[tensor]
 
     def _needs_nchw(self, tensor: str) -> bool:
@@ -176,20 +196,27 @@ class _Emitter:
         node.attribute.extend(helper.make_attribute(key, attributes[key]) for key in sorted(attributes))
         self.nodes.append(node)
 
-    def _patch_skip(self, layer: Layer, active: Mask, inputs: list[str], outputs: list[str], threshold: float = 0.0):
+    def _patch_skip(self, layer: Layer, active: Mask, inputs: list[str], outputs: list[str]) -> None:
         attributes = {"op_type": layer.op_type, "patch": active.patch, **layer.attributes}
         if layer.activation != "None":
             attributes["activation"] = layer.activation
             if layer.activation_params:
                 attributes["activation_params"] = layer.activation_params
-        if threshold > 0:
-            attributes.update(threshold=float(threshold), cell=max(1, active.patch // 2))
+        if not inputs[0]:
+            attributes["shape"] = list(layer.shape)
+        if len(outputs) > 1:
+            attributes.update(threshold=float(self.options.thresholds[layer.name]), cell=max(1, active.patch // 2))
         self._add("PatchSkip", [active.name, *inputs], outputs, layer.name, **attributes)
         self.used[active.name] = active
-        self.layers.append({
-            "name": layer.name, "op_type": layer.op_type, "shape": list(layer.shape), "macs": layer.macs,
-            "mask": active.name,
-        })
+        self.layers.append(
+            {
+                "name": layer.name,
+                "op_type": layer.op_type,
+                "shape": list(layer.shape),
+                "macs": layer.macs,
+                "mask": active.name,
+            }
+        )
 
     # -- the whole
 
@@ -209,7 +236,9 @@ class _Emitter:
         ]
         original = [
             helper.make_tensor_value_info(name, self.graph.types[name], self.graph.shapes[name])
-            if name in self.graph.shapes else value for name, value in self.graph.outputs.items()
+            if name in self.graph.shapes
+            else value
+            for name, value in self.graph.outputs.items()
         ]
         return [*original, *self.state_outputs, *masks]
 
@@ -225,12 +254,18 @@ class _Emitter:
         covered = sum(layer["macs"] for layer in self.layers)
         macs = covered + sum(d.macs for d in self.network.dense)
         return {
-            "format": 1, "patch": self.options.patch, "gate": self.options.gate, "threshold": self.options.threshold,
+            "format": 1,
+            "patch": self.options.patch,
+            "gate": self.options.gate,
+            "threshold": self.options.threshold,
             "inputs": [_describe_input(self.graph, value) for value in self._inputs()],
             "outputs": [{"name": n, "shape": list(self.graph.shapes.get(n, ()))} for n in self.graph.outputs],
             "states": self.states,
             "masks": [{"name": m.name, "patch": m.patch, "size": list(m.size)} for m in self.used.values()],
-            "layers": self.layers, "dense": dense, "macs": macs, "coverage": covered / macs if macs else 0.0,
+            "layers": self.layers,
+            "dense": dense,
+            "macs": macs,
+            "coverage": covered / macs if macs else 0.0,
             **self.options.extra,
         }
 

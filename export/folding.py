@@ -1,4 +1,5 @@
 """What is known before the first frame is computed now, and what computes nothing is taken out."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
 """Which layers decide whether their result is worth passing on, and from what difference on it is."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -19,8 +20,10 @@ def gated(network: Network) -> list[Layer]:
     for layer in reversed(network.layers):
         saves[layer.output] = any(reader.macs or saves[reader.output] for reader in readers.get(layer.output, []))
     return [
-        layer for layer in network.layers
-        if saves[layer.output] and layer.op_type != "Flatten"
+        layer
+        for layer in network.layers
+        if saves[layer.output]
+        and layer.op_type != "Flatten"
         and (layer.op_type in ("Conv", "ConvTranspose") or any(r.kernel > 1 for r in readers.get(layer.output, [])))
     ]
 
@@ -42,11 +45,10 @@ def given_thresholds(network: Network, gates: Mapping[str, float], source: str =
     if missing or unknown:
         said = "; ".join(
             f"{what} {', '.join(some[:5])}{' and %d more' % (len(some) - 5) if len(some) > 5 else ''}"
-            for what, some in (("missing", missing), ("unknown", unknown)) if some
+            for what, some in (("missing", missing), ("unknown", unknown))
+            if some
         )
-        raise PatchskipError(
-            f"{source} does not fit this network: {said}; `patchskip inspect` lists the layers' names"
-        )
+        raise PatchskipError(f"{source} does not fit this network: {said}; `patchskip inspect` lists the layers' names")
     for name in names:
         if not float(gates[name]) >= 0:
             raise PatchskipError(f"{source} has the threshold {float(gates[name])} for {name}; it must be 0 or more")

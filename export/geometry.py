@@ -1,4 +1,5 @@
 """Which input rows and columns an operator's output row or column reads: the windows of PatchMask (docs/op-spec.md)."""
+
 from __future__ import annotations
 
 from typing import NamedTuple

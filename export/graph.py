@@ -1,4 +1,5 @@
 """A small mutable graph over ONNX protos: nodes in topological order, constants as arrays, shapes as tuples."""
+
 from __future__ import annotations
 
 from collections import defaultdict
@@ -75,8 +76,14 @@ class Graph:
         self.inputs = {v.name: v for v in graph.input if v.name not in self.constants}
         self.outputs = {v.name: v for v in graph.output}
         self.nodes = [
-            Node(n.op_type, list(n.input), list(n.output), {a.name: a for a in n.attribute}, n.name,
-                 "" if n.domain == "ai.onnx" else n.domain)
+            Node(
+                n.op_type,
+                list(n.input),
+                list(n.output),
+                {a.name: a for a in n.attribute},
+                n.name,
+                "" if n.domain == "ai.onnx" else n.domain,
+            )
             for n in graph.node
         ]
         self.shapes: dict[str, tuple[int, ...]] = {}

@@ -1,4 +1,5 @@
 """Another input size for a network that was exported for one: the input's shape, and the Reshapes that copied it."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
 """`patchskip inspect`"""
+
 from __future__ import annotations
 
 import argparse

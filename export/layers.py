@@ -1,4 +1,5 @@
 """Which ONNX node becomes which PatchSkip layer: one function an operator, one line in a table."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -116,8 +117,12 @@ def _conv_transpose(graph: Graph, node: Node) -> list[Layer]:
     automatic = node.get("auto_pad", "NOTSET")
     if automatic.startswith("SAME") or node.get("output_shape"):
         extra = node.get("output_padding", [0, 0])
-        sizes = zip(graph.shapes[node.inputs[0]][2:], graph.shapes[node.output][2:], *(
-            attributes[name] for name in ("kernel_shape", "strides", "dilations")), extra)
+        sizes = zip(
+            graph.shapes[node.inputs[0]][2:],
+            graph.shapes[node.output][2:],
+            *(attributes[name] for name in ("kernel_shape", "strides", "dilations")),
+            extra,
+        )
         total = [s * (n_in - 1) + e + (k - 1) * d + 1 - n_out for n_in, n_out, k, s, d, e in sizes]
         if min(total) < 0:
             raise NotLocal("its output_shape asks for more than the kernel reaches")

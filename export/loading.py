@@ -1,4 +1,5 @@
 """Reading a network: everything that can be wrong with the file is said here, before any work."""
+
 from __future__ import annotations
 
 import hashlib

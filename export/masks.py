@@ -1,4 +1,5 @@
 """Masks: the grid of each tensor, and the PatchMask nodes between grids."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -69,9 +70,17 @@ class Masks:
 
     def _node(self, sources: list[Source], size: Size, patch: int, stem: str) -> Mask:
         name = self._new_name(stem + ".mask")
-        self.nodes.append(helper.make_node(
-            "PatchMask", [source.mask.name for source in sources], [name], name, domain="patchskip", size=list(size),
-            patch=patch, in_patch=[source.mask.patch for source in sources],
-            windows=[n for source in sources for window in (source.rows, source.columns) for n in window],
-        ))
+        self.nodes.append(
+            helper.make_node(
+                "PatchMask",
+                [source.mask.name for source in sources],
+                [name],
+                name,
+                domain="patchskip",
+                size=list(size),
+                patch=patch,
+                in_patch=[source.mask.patch for source in sources],
+                windows=[n for source in sources for window in (source.rows, source.columns) for n in window],
+            )
+        )
         return Mask(name, patch, size)

@@ -1,4 +1,5 @@
 """Cutting a network in two: layers that work patch by patch, and nodes that stay as they are."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -139,9 +140,13 @@ def _fuse_residual(network: Network, layer: Layer) -> None:
     """Y = act(conv + r), or act(conv) + r. Of two convolutions the later takes it: there the other is known."""
     convs = [_maker(network, name) for name in layer.inputs]
     able = [
-        conv for conv in convs
-        if conv is not None and conv.op_type in ("Conv", "ConvTranspose") and "residual" not in conv.attributes
-        and network.only_reader(conv.output) is layer and "None" in (conv.activation, layer.activation)
+        conv
+        for conv in convs
+        if conv is not None
+        and conv.op_type in ("Conv", "ConvTranspose")
+        and "residual" not in conv.attributes
+        and network.only_reader(conv.output) is layer
+        and "None" in (conv.activation, layer.activation)
     ]
     if not able:
         return

@@ -1,4 +1,5 @@
 """Any network -> the same network in fewer, larger operators. The order matters: patterns before what breaks them."""
+
 from __future__ import annotations
 
 from .affine import fold_affine, fold_padding
@@ -13,8 +14,17 @@ def normalise(graph: Graph) -> None:
     while fold_constants(graph) | remove_no_ops(graph):
         graph.prune()
         graph.infer()
-    for step in (split_sums, match_activations, match_activations, fold_padding, fold_space_to_depth,
-                 map_channels, join_channel_maps, flatten_tails, cascade_pools):
+    for step in (
+        split_sums,
+        match_activations,
+        match_activations,
+        fold_padding,
+        fold_space_to_depth,
+        map_channels,
+        join_channel_maps,
+        flatten_tails,
+        cascade_pools,
+    ):
         step(graph)
     while fold_affine(graph):
         pass

@@ -1,4 +1,5 @@
 """Small groups of standard nodes that are one operator: SiLU, HardSwish, pools of pools, sums."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -116,8 +117,11 @@ def _same_pool(node: Node) -> int:
         return 0
     side = node.get("kernel_shape")[0]
     whole = (
-        node.get("kernel_shape") == [side, side] and side % 2 and set(node.get("strides", [1])) == {1}
-        and set(node.get("dilations", [1])) == {1} and node.get("pads") == [side // 2] * 4
+        node.get("kernel_shape") == [side, side]
+        and side % 2
+        and set(node.get("strides", [1])) == {1}
+        and set(node.get("dilations", [1])) == {1}
+        and node.get("pads") == [side // 2] * 4
     )
     return side if whole else 0
 

@@ -1,4 +1,5 @@
 """What a network wants done to a frame: presets by name, and the guess when none is named."""
+
 from __future__ import annotations
 
 import numpy as np

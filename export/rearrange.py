@@ -4,6 +4,7 @@ A chain of Reshape, Transpose, Slice, Gather, ... is run once on the numbers of 
 made of, the result says what it does: a channel map (shuffle, split, slice, channel padding), or a space-to-depth
 (YOLO's Focus), which the convolution behind it can do itself with a larger kernel and stride.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,8 +14,19 @@ import numpy as np
 from .folding import evaluate
 from .graph import PSEUDO, Graph, Node
 
-_LAYOUT = {"Reshape", "Transpose", "Slice", "Gather", "Split", "Squeeze", "Unsqueeze", "Flatten", "Pad", "SpaceToDepth",
-           "Concat"}
+_LAYOUT = {
+    "Reshape",
+    "Transpose",
+    "Slice",
+    "Gather",
+    "Split",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Pad",
+    "SpaceToDepth",
+    "Concat",
+}
 _MOVES = {"Reshape", "Transpose", "Squeeze", "Unsqueeze"}
 
 
@@ -100,8 +112,12 @@ def fold_space_to_depth(graph: Graph) -> bool:
 
 def _can_spread(graph: Graph, node: Node, tensor: str) -> bool:
     return (
-        node.op_type == "Conv" and not node.domain and node.inputs[0] == tensor and node.inputs[1] in graph.constants
-        and node.get("group", 1) == 1 and set(node.get("dilations", [1])) == {1}
+        node.op_type == "Conv"
+        and not node.domain
+        and node.inputs[0] == tensor
+        and node.inputs[1] in graph.constants
+        and node.get("group", 1) == 1
+        and set(node.get("dilations", [1])) == {1}
         and node.get("auto_pad", "NOTSET") in ("NOTSET", "VALID")
     )
 
@@ -115,7 +131,8 @@ def _spread(graph: Graph, node: Node, move: Rearrangement) -> Node:
             spread[:, channel, row::sy, column::sx] += weight[:, c]
     strides, pads = node.get("strides", [1, 1]), node.get("pads", [0, 0, 0, 0])
     attributes = {
-        "kernel_shape": list(spread.shape[2:]), "strides": [strides[0] * sy, strides[1] * sx],
+        "kernel_shape": list(spread.shape[2:]),
+        "strides": [strides[0] * sy, strides[1] * sx],
         "pads": [pads[0] * sy, pads[1] * sx, pads[2] * sy, pads[3] * sx],
     }
     inputs = [move.source, graph.add_constant(node.inputs[1] + ".spread", spread), *node.inputs[2:]]

@@ -1,4 +1,5 @@
 """How large each tensor's values are, by running the dense network on a few frames."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

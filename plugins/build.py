@@ -3,6 +3,7 @@
 Needs a C++14 compiler and nothing else: no CMake, no ONNX Runtime headers. setup.py loads this file by itself, so it
 imports nothing of the package. `CXX=aarch64-linux-gnu-g++` cross-compiles; the compiler says for which machine.
 """
+
 import argparse
 import contextlib
 import glob
@@ -34,7 +35,7 @@ ISAS = {
         ("portable", ["-march=armv8-a"]),
     ],
 }
-OTHER_MACHINE = [("portable", [])]
+OTHER_MACHINE = [("portable", [])]  # type: List[Tuple[str, List[str]]]
 
 KERNELS = os.path.join("cpu", "kernels.cc")
 

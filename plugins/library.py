@@ -3,6 +3,7 @@
 ONNX Runtime loads the same file (`SessionOptions.register_custom_ops_library(library.path())`). `Operator` calls it
 without a runtime between, for tests and benchmarks.
 """
+
 import ctypes
 import os
 import platform
@@ -21,7 +22,7 @@ DTYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int32): 6}
 INTS, FLOATS, STRING = 0, 1, 2
 MAX_RANK = 6
 
-_loaded = {}
+_loaded = {}  # type: Dict[str, ctypes.CDLL]
 
 
 class _Attribute(ctypes.Structure):
@@ -56,11 +57,14 @@ def load(file=None):
         try:
             library = _declare(ctypes.CDLL(file))
         except (OSError, AttributeError) as error:
-            raise PatchskipError("loading {}: {}; {}".format(file, error, HOW_TO_BUILD))
+            raise PatchskipError("loading {}: {}; {}".format(file, error, HOW_TO_BUILD)) from None
         found = library.ps_version().decode()
         if found != VERSION:
-            raise PatchskipError("loading {}: its interface is version {}, this package needs {}; {}".format(
-                file, found, VERSION, HOW_TO_BUILD))
+            raise PatchskipError(
+                "loading {}: its interface is version {}, this package needs {}; {}".format(
+                    file, found, VERSION, HOW_TO_BUILD
+                )
+            )
         _loaded[file] = library
     return _loaded[file]
 
@@ -127,19 +131,23 @@ def _check_file(file):
         with open(file, "rb") as stream:
             header, size = stream.read(64), os.fstat(stream.fileno()).st_size
     except OSError as error:
-        raise PatchskipError("loading the native operators: {}: {}; {}".format(file, error.strerror, HOW_TO_BUILD))
+        raise PatchskipError("loading {}: {}; {}".format(file, error.strerror, HOW_TO_BUILD)) from None
     if header[:4] != b"\x7fELF" or len(header) < 64:
         raise PatchskipError("loading {}: not a shared library, or not all of it; {}".format(file, HOW_TO_BUILD))
     if header[4] == 2:  # 64 bits: the table of sections is the file's end
         table, entry_size, entries = struct.unpack_from("<Q", header, 40) + struct.unpack_from("<HH", header, 58)
         if table + entry_size * entries > size:
-            raise PatchskipError("loading {}: not all of a shared library ({} bytes of {}); {}".format(
-                file, size, table + entry_size * entries, HOW_TO_BUILD))
+            raise PatchskipError(
+                "loading {}: not all of a shared library ({} bytes of {}); {}".format(
+                    file, size, table + entry_size * entries, HOW_TO_BUILD
+                )
+            )
     number, here = struct.unpack_from("<H", header, 18)[0], platform.machine()
     built_for = ELF_MACHINES.get(number, "ELF machine {}".format(number))
     if here in ELF_MACHINES.values() and built_for != here:
-        raise PatchskipError("loading {}: built for {}, this machine is {}; {}".format(
-            file, built_for, here, HOW_TO_BUILD))
+        raise PatchskipError(
+            "loading {}: built for {}, this machine is {}; {}".format(file, built_for, here, HOW_TO_BUILD)
+        )
 
 
 def _declare(library):
@@ -182,7 +190,10 @@ def _tensor(array):
     if array is None:
         return _Tensor(None, 0, 0, (ctypes.c_int64 * MAX_RANK)())
     if array.dtype not in DTYPES or not array.flags.c_contiguous or array.ndim > MAX_RANK:
-        raise PatchskipError("an operator's array is {} {}{}; expected float32, uint8 or int32, C-contiguous".format(
-            array.dtype, array.shape, "" if array.flags.c_contiguous else ", strided"))
+        raise PatchskipError(
+            "an operator's array is {} {}{}; expected float32, uint8 or int32, C-contiguous".format(
+                array.dtype, array.shape, "" if array.flags.c_contiguous else ", strided"
+            )
+        )
     shape = (ctypes.c_int64 * MAX_RANK)(*array.shape)
     return _Tensor(array.ctypes.data, DTYPES[array.dtype], array.ndim, shape)

@@ -1,4 +1,5 @@
 """The command line: `patchskip COMMAND ...`."""
+
 import argparse
 import importlib
 import os

@@ -1,4 +1,5 @@
 """`patchskip doctor`: what is installed, what is missing, how to mend it."""
+
 import importlib
 import json
 import os

@@ -1,4 +1,5 @@
 """Output files appear whole or not at all."""
+
 import contextlib
 import os
 import sys

@@ -1,4 +1,5 @@
 """OpenCV, imported when first needed and kept quiet: what goes wrong is reported by us, in one line."""
+
 import os
 
 from .errors import PatchskipError

@@ -1,4 +1,5 @@
 """A frame becomes a network's input, in memory that is allocated once."""
+
 import numpy as np
 
 from . import opencv

@@ -1,4 +1,5 @@
 """Progress of long work, on standard error."""
+
 import sys
 import time
 

@@ -1,4 +1,5 @@
 """`patchskip run`: a model over a video."""
+
 import contextlib
 import sys
 import time
@@ -47,12 +48,19 @@ class Pipeline:
 
 def add_arguments(parser):
     parser.add_argument("model", metavar="MODEL", help="what `patchskip export` wrote")
-    parser.add_argument("source", metavar="SOURCE",
-                        help="a video, a folder of images, a camera (/dev/video0, csi://0, rtsp://...) or synthetic://")
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a video, a folder of images, a camera (/dev/video0, csi://0, rtsp://...) or synthetic://",
+    )
     parser.add_argument("output", metavar="OUTPUT", nargs="?", help="annotated video to write (.mp4, .mkv, .avi)")
     parser.add_argument("--task", choices=sorted(tasks.TASKS), help="what the outputs mean (default: found out)")
-    parser.add_argument("--overlay", default=",".join(OVERLAYS), metavar="LIST",
-                        help="what OUTPUT shows: boxes, patches (the skipped are dark), none (default: %(default)s)")
+    parser.add_argument(
+        "--overlay",
+        default=",".join(OVERLAYS),
+        metavar="LIST",
+        help="what OUTPUT shows: boxes, patches (the skipped are dark), none (default: %(default)s)",
+    )
     parser.add_argument("--save-mot", metavar="FILE", help="write the boxes in the MOT challenge's format")
     parser.add_argument("--threads", type=int, metavar="N", help="default: PATCHSKIP_THREADS, or all cores")
     parser.add_argument("--conf", type=float, default=0.4, help="least score of a box (default: %(default)s)")
@@ -130,8 +138,12 @@ def _record(number, found, active, times, names):
     record = {"frame": number, "active_macs": round(active, 6), "stages_ms": _milliseconds(times)}
     if found is not None:
         record["detections"] = [
-            {"box": [round(v, 2) for v in row[:4]], "score": round(row[4], 4), "class": int(row[5]),
-             "name": names(int(row[5]))}
+            {
+                "box": [round(v, 2) for v in row[:4]],
+                "score": round(row[4], 4),
+                "class": int(row[5]),
+                "name": names(int(row[5])),
+            }
             for row in found.tolist()
         ]
     return record
@@ -158,4 +170,5 @@ def _summary(model, times, macs):
 def _describe(summary):
     stages = "  ".join("{} {:.2f}".format(stage, summary["stages_ms"][stage]) for stage in STAGES)
     return "{} frames, {:.2f} ms each ({}); the first {:.1f} ms; {:.1%} of the MACs active".format(
-        summary["frames"], summary["total_ms"], stages, summary["first_frame_ms"], summary["active_macs"])
+        summary["frames"], summary["total_ms"], stages, summary["first_frame_ms"], summary["active_macs"]
+    )

@@ -1,4 +1,5 @@
 """A small model written by hand (the device has no onnx package), to see that the native operators work at all."""
+
 import struct
 
 import numpy as np
@@ -11,8 +12,16 @@ from .model import import_onnxruntime, session_options
 
 FLOAT, INT32 = 1, 6
 SIZE, IN, OUT, PATCH = (8, 8), 5, 7, 4
-ATTRIBUTES = {"op_type": "Conv", "patch": PATCH, "activation": "Relu", "kernel_shape": [3, 3], "pads": [1, 1, 1, 1],
-              "strides": [1, 1], "dilations": [1, 1], "group": 1}
+ATTRIBUTES = {
+    "op_type": "Conv",
+    "patch": PATCH,
+    "activation": "Relu",
+    "kernel_shape": [3, 3],
+    "pads": [1, 1, 1, 1],
+    "strides": [1, 1],
+    "dilations": [1, 1],
+    "group": 1,
+}
 
 
 def check():
@@ -28,9 +37,10 @@ def check():
     options = session_options()
     try:
         options.register_custom_ops_library(library.path())
-        session = import_onnxruntime().InferenceSession(_model(weight, bias), options,
-                                                        providers=["CPUExecutionProvider"])
-        result, = session.run(None, {"active": active, "cache": cache, "x": x})
+        session = import_onnxruntime().InferenceSession(
+            _model(weight, bias), options, providers=["CPUExecutionProvider"]
+        )
+        (result,) = session.run(None, {"active": active, "cache": cache, "x": x})
     except PatchskipError:
         raise
     except Exception as error:

@@ -1,4 +1,5 @@
 """Where results go: an annotated video, MOT text, JSON lines. Each is a context manager and is called per frame."""
+
 import contextlib
 import errno
 import json
@@ -53,8 +54,11 @@ def video(target, size, fps):
 
 def _failure(path):
     full = shutil.disk_usage(os.path.dirname(path)).free < 1 << 16
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path) if full else OSError(
-        errno.EIO, "OpenCV could not write the video", path)
+    return (
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        if full
+        else OSError(errno.EIO, "OpenCV could not write the video", path)
+    )
 
 
 @contextlib.contextmanager
@@ -65,8 +69,11 @@ def mot(target):
 
         def write(number, detections):
             for x1, y1, x2, y2, score, _ in detections.tolist():
-                file.write("{},-1,{:.2f},{:.2f},{:.2f},{:.2f},{:.4f},-1,-1,-1\n".format(
-                    number, x1, y1, x2 - x1, y2 - y1, score))
+                file.write(
+                    "{},-1,{:.2f},{:.2f},{:.2f},{:.2f},{:.4f},-1,-1,-1\n".format(
+                        number, x1, y1, x2 - x1, y2 - y1, score
+                    )
+                )
 
         yield write
 
@@ -100,5 +107,6 @@ def draw(frame, detections, names):
         corner = int(round(x1)), int(round(y1))
         cv2.rectangle(frame, corner, (int(round(x2)), int(round(y2))), colour, 2)
         label = "{} {:.2f}".format(names(int(number)), score)
-        cv2.putText(frame, label, (corner[0], max(corner[1] - 4, 10)), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, 1,
-                    cv2.LINE_AA)
+        cv2.putText(
+            frame, label, (corner[0], max(corner[1] - 4, 10)), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, 1, cv2.LINE_AA
+        )

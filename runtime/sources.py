@@ -1,4 +1,5 @@
 """Where frames come from: a video, a folder of images, a camera, a generated clip."""
+
 import os
 import re
 from typing import Optional
@@ -10,8 +11,10 @@ from .errors import PatchskipError
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 CAMERA = re.compile(r"\d+$|/dev/video\d+$|(csi|rtsp|rtsps|http|https|gst)://")
-CSI = ("nvarguscamerasrc sensor-id={} ! video/x-raw(memory:NVMM),width=1280,height=720,framerate=30/1 ! nvvidconv ! "
-       "video/x-raw,format=BGRx ! videoconvert ! video/x-raw,format=BGR ! appsink drop=1")
+CSI = (
+    "nvarguscamerasrc sensor-id={} ! video/x-raw(memory:NVMM),width=1280,height=720,framerate=30/1 ! nvvidconv ! "
+    "video/x-raw,format=BGRx ! videoconvert ! video/x-raw,format=BGR ! appsink drop=1"
+)
 # A container's frame count is an estimate: only a video that ends this much before it is taken to be broken.
 ENDS_EARLY = 0.97
 

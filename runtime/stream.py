@@ -1,4 +1,5 @@
 """One video's pass through a model: the inter-frame state, and the binding of memory to the network."""
+
 import threading
 import time
 from typing import Dict
@@ -98,8 +99,12 @@ class Stream:
             return {}
         shares = {mask["name"]: _share(self._arrays[mask["name"]], mask) for mask in self.model.metadata["masks"]}
         layers = [
-            {"name": layer["name"], "op_type": layer["op_type"], "macs": layer["macs"],
-             "active": shares.get(layer["mask"], 1.0)}
+            {
+                "name": layer["name"],
+                "op_type": layer["op_type"],
+                "macs": layer["macs"],
+                "active": shares.get(layer["mask"], 1.0),
+            }
             for layer in self.model.layers
         ]
         done = sum(layer["macs"] * layer["active"] for layer in layers)

@@ -1,4 +1,5 @@
 """A generated clip: a textured background that rests, shapes that move, a little sensor noise."""
+
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np

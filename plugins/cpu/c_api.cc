@@ -13,9 +13,7 @@ class ListedAttributes : public patchskip::Attributes {
  public:
   ListedAttributes(const ps_attribute* list, int count) : list_(list), count_(count) {}
 
-  bool find(const char* name, std::vector<int64_t>* values) const override {
-    return copy(name, PS_INTS, values);
-  }
+  bool find(const char* name, std::vector<int64_t>* values) const override { return copy(name, PS_INTS, values); }
   bool find(const char* name, std::vector<float>* values) const override { return copy(name, PS_FLOATS, values); }
   bool find(const char* name, std::string* value) const override {
     const ps_attribute* found = entry(name, PS_STRING);
@@ -76,7 +74,8 @@ ps_operator* ps_create(const char* name, const ps_attribute* attributes, int32_t
       created = new ps_operator{entry.make(ListedAttributes(attributes, count))};
       return;
     }
-    throw patchskip::Error(std::string("there is no operator '") + name + "'; expected PatchMask, PatchGate or PatchSkip");
+    throw patchskip::Error(std::string("there is no operator '") + name +
+                           "'; expected PatchMask, PatchGate or PatchSkip");
   });
   return created;
 }

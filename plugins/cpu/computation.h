@@ -29,6 +29,7 @@ Plane plane_of(const char* what, const Tensor&);
 struct WindowAttributes {
   Window window;
   int pad_bottom, pad_right;
+  bool kernel_given;  // else a convolution's weights tell it
   explicit WindowAttributes(const Attributes&);
 };
 

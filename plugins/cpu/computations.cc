@@ -1,9 +1,8 @@
 // The op_types other than convolutions.
-#include "computation.h"
-
 #include <algorithm>
 #include <cmath>
 
+#include "computation.h"
 #include "image_attributes.h"
 
 namespace patchskip {
@@ -20,11 +19,11 @@ Plane plane_of(const char* what, const Tensor& t) {
 WindowAttributes::WindowAttributes(const Attributes& a) {
   const std::vector<int> kernel = a.ints("kernel_shape", {1, 1}), strides = a.ints("strides", {1, 1}),
                          dilations = a.ints("dilations", {1, 1}), pads = a.ints("pads", {0, 0, 0, 0});
+  kernel_given = !a.ints("kernel_shape", {}).empty();
   expect(kernel.size() == 2 && strides.size() == 2 && dilations.size() == 2 && pads.size() == 4,
          "kernel_shape, strides and dilations take two integers, pads four");
   for (int i = 0; i < 2; ++i) {
-    expect(kernel[i] > 0 && strides[i] > 0 && dilations[i] > 0,
-           "kernel_shape, strides and dilations must be positive");
+    expect(kernel[i] > 0 && strides[i] > 0 && dilations[i] > 0, "kernel_shape, strides and dilations must be positive");
   }
   for (int pad : pads) expect(pad >= 0, "pads must not be negative");
   window.kernel_h = kernel[0];
@@ -42,14 +41,16 @@ WindowAttributes::WindowAttributes(const Attributes& a) {
 namespace {
 
 void expect_inputs(int found, int expected) {
-  expect(found == expected, std::to_string(found) + " inputs after active and cache; expected " +
-                                std::to_string(expected));
+  expect(found == expected,
+         std::to_string(found) + " inputs after active and cache; expected " + std::to_string(expected));
 }
 
 class Pooling : public Computation {
  public:
   Pooling(const Attributes& a, bool average)
-      : kernels_(best_kernels()), shape_(a), average_(average), count_pad_(a.integer("count_include_pad", 0) != 0) {}
+      : kernels_(best_kernels()), shape_(a), average_(average), count_pad_(a.integer("count_include_pad", 0) != 0) {
+    expect(shape_.kernel_given, "kernel_shape is required");
+  }
 
   double cost(const Plane& out) const override {
     return static_cast<double>(out.channels) / kernels_->lanes * shape_.window.kernel_h * shape_.window.kernel_w;
@@ -223,12 +224,13 @@ class ChannelCopying : public Computation {
 
  private:
   void map_channels(int total) {
-    expect(static_cast<int>(channels_.size()) == out_.channels,
-           "channels has " + std::to_string(channels_.size()) + " values; cache has " +
-               std::to_string(out_.channels) + " channels");
+    expect(static_cast<int>(channels_.size()) == out_.channels, "channels has " + std::to_string(channels_.size()) +
+                                                                    " values; cache has " +
+                                                                    std::to_string(out_.channels) + " channels");
     for (int to = 0; to < out_.channels; ++to) {
       const int from = channels_[to];
-      expect(from < total, "channels names channel " + std::to_string(from) + "; X has " + std::to_string(total));
+      expect(from >= -1 && from < total,
+             "channels names channel " + std::to_string(from) + "; X has " + std::to_string(total));
       const int source = from < 0 ? -1 : 0;
       if (!runs_.empty()) {
         ChannelRun& last = runs_.back();

@@ -51,9 +51,25 @@ class Convolution : public Computation {
     const int columns = (transposed_ ? out.channels : in_.channels) / group_;
     const Tensor& weights = inputs[1];
     expect(weights.rank == 4, "W is " + shape_text(weights) + "; expected four dimensions");
-    w.kernel_h = static_cast<int>(weights.shape[2]);
-    w.kernel_w = static_cast<int>(weights.shape[3]);
+    if (!shape_.kernel_given) {
+      w.kernel_h = static_cast<int>(weights.shape[2]);
+      w.kernel_w = static_cast<int>(weights.shape[3]);
+    }
+    expect(weights.shape[2] == w.kernel_h && weights.shape[3] == w.kernel_w,
+           "kernel_shape is [" + std::to_string(w.kernel_h) + ", " + std::to_string(w.kernel_w) + "]; W is " +
+               shape_text(weights));
     expect_tensor("W", weights, PS_FLOAT32, {rows, columns, w.kernel_h, w.kernel_w});
+    if (!transposed_) {
+      expect_extent(inputs[0], in_.height, out.height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top,
+                    shape_.pad_bottom);
+      expect_extent(inputs[0], in_.width, out.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left,
+                    shape_.pad_right);
+    } else {
+      expect_extent(inputs[0], out.height, in_.height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top,
+                    shape_.pad_bottom);
+      expect_extent(inputs[0], out.width, in_.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left,
+                    shape_.pad_right);
+    }
     expect_tensor("B", inputs[2], PS_FLOAT32, {out.channels});
     expect(w.kernel_h * w.kernel_w <= 3072, "a kernel of more than 3072 positions is not supported");
     depthwise_ = group_ == in_.channels && group_ == out.channels;
@@ -98,6 +114,15 @@ class Convolution : public Computation {
   }
 
  private:
+  // Of a convolution from `wide` to `narrow` pixels; a transposed one goes the other way.
+  static void expect_extent(const Tensor& x, int wide, int narrow, int kernel, int stride, int dilation, int begin,
+                            int end) {
+    const int found = (wide + begin + end - (kernel - 1) * dilation - 1) / stride + 1;
+    expect(found == narrow, "X is " + shape_text(x) + ": kernel_shape, strides and pads do not lead from " +
+                                std::to_string(wide) + " to " + std::to_string(narrow) + " pixels, but to " +
+                                std::to_string(found));
+  }
+
   void pack_depthwise(const float* weights, const float* bias) {
     const int area = shape_.window.kernel_h * shape_.window.kernel_w;
     weights_.resize(static_cast<size_t>(area) * in_.channels);

@@ -23,8 +23,7 @@ inline void depthwise_border_pixel(const DepthwiseConv& d, const Clamp& clamp, i
   for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
     Vec total = lanes.read(d.bias + c);
     for (int ky = rows.begin; ky < rows.end; ++ky) {
-      const float* from =
-          d.x + (static_cast<ptrdiff_t>(y + ky * w.dilation_h) * d.in.width + x) * channels + c;
+      const float* from = d.x + (static_cast<ptrdiff_t>(y + ky * w.dilation_h) * d.in.width + x) * channels + c;
       const float* filter = d.weights + ky * w.kernel_w * channels + c;
       for (int kx = columns.begin; kx < columns.end; ++kx) {
         total += lanes.read(from + static_cast<ptrdiff_t>(kx) * w.dilation_w * channels) *
@@ -66,8 +65,7 @@ void depthwise_inner(const DepthwiseConv& d, const Clamp& clamp, int y, int x, i
   const int channels = d.out.channels;
   for (int i = 0; i < pixels; i += kPixels) {
     const int n = pixels - i < kPixels ? pixels - i : kPixels;
-    const float* corner =
-        d.x + (static_cast<ptrdiff_t>(y) * d.in.width + x + i * d.window.stride_w) * channels;
+    const float* corner = d.x + (static_cast<ptrdiff_t>(y) * d.in.width + x + i * d.window.stride_w) * channels;
     float* to = out + static_cast<ptrdiff_t>(i) * channels;
     for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
       depthwise_vector<kernel>(d, clamp, corner + c, c, lanes, n, to + c);

@@ -16,15 +16,24 @@ struct Is {
 template <Activation kind>
 inline Vec activate(const Finish& f, Vec v, Vec slope) {
   switch (kind) {
-    case Activation::kNone: return v;
-    case Activation::kRelu: return max(Vec{}, v);
-    case Activation::kClip: return min(splat(f.b), max(splat(f.a), v));
-    case Activation::kLeakyRelu: return v < 0.0f ? v * f.a : v;
-    case Activation::kPRelu: return v < 0.0f ? v * slope : v;
-    case Activation::kSiLU: return v * sigmoid(v);
-    case Activation::kHardSwish: return v * min(splat(1.0f), max(Vec{}, v * (1.0f / 6.0f) + 0.5f));
-    case Activation::kHardSigmoid: return min(splat(1.0f), max(Vec{}, v * f.a + f.b));
-    case Activation::kSigmoid: return sigmoid(v);
+    case Activation::kNone:
+      return v;
+    case Activation::kRelu:
+      return max(Vec{}, v);
+    case Activation::kClip:
+      return min(splat(f.b), max(splat(f.a), v));
+    case Activation::kLeakyRelu:
+      return v < 0.0f ? v * f.a : v;
+    case Activation::kPRelu:
+      return v < 0.0f ? v * slope : v;
+    case Activation::kSiLU:
+      return v * sigmoid(v);
+    case Activation::kHardSwish:
+      return v * min(splat(1.0f), max(Vec{}, v * (1.0f / 6.0f) + 0.5f));
+    case Activation::kHardSigmoid:
+      return min(splat(1.0f), max(Vec{}, v * f.a + f.b));
+    case Activation::kSigmoid:
+      return sigmoid(v);
   }
   return v;
 }
@@ -52,15 +61,24 @@ inline void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_
 template <typename Body>
 inline void with_activation(Activation activation, const Body& body) {
   switch (activation) {
-    case Activation::kNone: return body(Is<Activation::kNone>());
-    case Activation::kRelu: return body(Is<Activation::kRelu>());
-    case Activation::kClip: return body(Is<Activation::kClip>());
-    case Activation::kLeakyRelu: return body(Is<Activation::kLeakyRelu>());
-    case Activation::kPRelu: return body(Is<Activation::kPRelu>());
-    case Activation::kSiLU: return body(Is<Activation::kSiLU>());
-    case Activation::kHardSwish: return body(Is<Activation::kHardSwish>());
-    case Activation::kHardSigmoid: return body(Is<Activation::kHardSigmoid>());
-    case Activation::kSigmoid: return body(Is<Activation::kSigmoid>());
+    case Activation::kNone:
+      return body(Is<Activation::kNone>());
+    case Activation::kRelu:
+      return body(Is<Activation::kRelu>());
+    case Activation::kClip:
+      return body(Is<Activation::kClip>());
+    case Activation::kLeakyRelu:
+      return body(Is<Activation::kLeakyRelu>());
+    case Activation::kPRelu:
+      return body(Is<Activation::kPRelu>());
+    case Activation::kSiLU:
+      return body(Is<Activation::kSiLU>());
+    case Activation::kHardSwish:
+      return body(Is<Activation::kHardSwish>());
+    case Activation::kHardSigmoid:
+      return body(Is<Activation::kHardSigmoid>());
+    case Activation::kSigmoid:
+      return body(Is<Activation::kSigmoid>());
   }
 }
 

@@ -33,7 +33,8 @@ class FinishAttributes {
            "residual '" + residual + "' is none of none, before, after");
     has_residual_ = residual != "none";
     finish_.residual_after = residual == "after";
-    if (finish_.activation == Activation::kClip || finish_.activation == Activation::kHardSigmoid) finish_.b = params_[1];
+    if (finish_.activation == Activation::kClip || finish_.activation == Activation::kHardSigmoid)
+      finish_.b = params_[1];
     if (!params_.empty()) finish_.a = params_[0];
   }
 

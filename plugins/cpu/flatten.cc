@@ -12,8 +12,7 @@ namespace {
 // For each patch along one axis of the first tensor, the pixels [first, last] of another tensor it covers.
 struct Cover {
   std::vector<int> first, last;
-  Cover(int base, int pixels, int patch)
-      : first(patches(base, patch), pixels), last(patches(base, patch), -1) {
+  Cover(int base, int pixels, int patch) : first(patches(base, patch), pixels), last(patches(base, patch), -1) {
     for (int y = 0; y < pixels; ++y) {
       const int begin = std::min(static_cast<int>(static_cast<int64_t>(y) * base / pixels), base - 1);
       const int end = std::min(static_cast<int>((static_cast<int64_t>(y) * base + base - 1) / pixels), base - 1);
@@ -27,8 +26,7 @@ struct Cover {
 
 class Flatten : public Operator {
  public:
-  explicit Flatten(const Attributes& a)
-      : kernels_(best_kernels()), finish_(a), patch_(a.required_integer("patch")) {
+  explicit Flatten(const Attributes& a) : kernels_(best_kernels()), finish_(a), patch_(a.required_integer("patch")) {
     expect(patch_ > 0, "PatchSkip Flatten: patch must be positive");
     expect(a.number("threshold", 0) == 0, "PatchSkip Flatten: threshold must be 0");
     expect(!finish_.has_residual(), "PatchSkip Flatten: it takes no residual");

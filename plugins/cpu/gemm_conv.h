@@ -17,14 +17,13 @@ constexpr int tile_rows(int block) { return block == 4 ? 6 : block == 3 ? 8 : 12
 constexpr int kBlock = 2;
 constexpr int tile_rows(int block) { return block == 2 ? 6 : 8; }
 #endif
-constexpr int kTileRows = 12;   // of any block
+constexpr int kTileRows = 12;    // of any block
 constexpr int kUnitPixels = 96;  // whose tap pointers are made at a time
 
 // The channel blocks of one group: as few as can be, of sizes that differ by at most one vector.
 struct Blocks {
   int vectors, count;
-  explicit Blocks(int channels)
-      : vectors((channels + kLanes - 1) / kLanes), count((vectors + kBlock - 1) / kBlock) {}
+  explicit Blocks(int channels) : vectors((channels + kLanes - 1) / kLanes), count((vectors + kBlock - 1) / kBlock) {}
   int size(int i) const { return vectors / count + (i < vectors % count ? 1 : 0); }
   int first(int i) const { return i * (vectors / count) + (i < vectors % count ? i : vectors % count); }
 };
@@ -60,7 +59,7 @@ struct Tile {
   const float* weights;
   const float* bias;
   float* const* out;
-  int offset;   // of the block's first channel in a pixel
+  int offset;    // of the block's first channel in a pixel
   int channels;  // of the block that exist
   Clamp clamp;
 };

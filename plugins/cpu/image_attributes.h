@@ -31,8 +31,11 @@ class ImageAttributes {
     }
     const size_t n = static_cast<size_t>(p.channels);
     expect(p.channels >= 1 && found <= kMostImageChannels, "X has more than 1024 channels: " + shape_text(x));
-    expect(scale_.empty() || scale_.size() == n, "scale must have one value for each of the image's channels");
-    expect(bias_.empty() || bias_.size() == n, "bias must have one value for each of the image's channels");
+    for (const std::vector<float>* values : {&scale_, &bias_}) {
+      expect(values->empty() || values->size() == n, std::string(values == &scale_ ? "scale" : "bias") + " has " +
+                                                         std::to_string(values->size()) + " values; the image has " +
+                                                         std::to_string(n) + " channels");
+    }
     return p;
   }
 

@@ -26,10 +26,10 @@ enum class Activation { kNone, kRelu, kClip, kLeakyRelu, kPRelu, kSiLU, kHardSwi
 // What happens to a result on its way to memory.
 struct Finish {
   Activation activation = Activation::kNone;
-  float a = 0, b = 0;             // Clip: bounds. LeakyRelu: a. HardSigmoid: slope a, offset b
-  const float* slopes = nullptr;  // PRelu: one for each channel
+  float a = 0, b = 0;               // Clip: bounds. LeakyRelu: a. HardSigmoid: slope a, offset b
+  const float* slopes = nullptr;    // PRelu: one for each channel
   const float* residual = nullptr;  // a tensor of the output's shape, or null
-  bool residual_after = false;    // added after the activation instead of before it
+  bool residual_after = false;      // added after the activation instead of before it
 };
 
 struct Window {
@@ -55,9 +55,9 @@ struct GemmConv {
   int stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
   bool transposed = false;
   int group = 1;
-  int tap_pixels = 1;              // input pixels under one tap
-  const float* bias = nullptr;     // padded for each group to whole vectors
-  const float* zeros = nullptr;    // a tap's width of zeros
+  int tap_pixels = 1;                 // input pixels under one tap
+  const float* bias = nullptr;        // padded for each group to whole vectors
+  const float* zeros = nullptr;       // a tap's width of zeros
   const GemmPhase* phases = nullptr;  // stride_h * stride_w of them when transposed, else one
   Finish finish;
 };
@@ -158,8 +158,8 @@ struct Kernels {
   bool (*differs)(const Image&, int y, int x0, int x1, const float* kept);
 };
 
-const Kernels* best_kernels();                // or the one chosen by PATCHSKIP_ISA or select_kernels
-bool select_kernels(const char* isa);         // false: not built in, or not for this machine
+const Kernels* best_kernels();         // or the one chosen by PATCHSKIP_ISA or select_kernels
+bool select_kernels(const char* isa);  // false: not built in, or not for this machine
 const Kernels* const* usable_kernels(int* count);
 
 }  // namespace patchskip

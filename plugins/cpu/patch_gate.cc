@@ -19,7 +19,10 @@ class PatchGate : public Operator {
         threshold_(a.number("threshold", 0)) {
     const std::string mode = a.text("mode", "exact");
     expect(mode == "exact" || mode == "delta", "PatchGate: mode '" + mode + "' is neither exact nor delta");
-    expect(patch_ > 0 && cell_ > 0 && patch_ % cell_ == 0, "PatchGate: cell must divide patch");
+    expect(
+        patch_ > 0 && cell_ > 0 && patch_ % cell_ == 0,
+        "PatchGate: cell must divide patch; found cell " + std::to_string(cell_) + ", patch " + std::to_string(patch_));
+    expect(threshold_ >= 0, "PatchGate: threshold must be 0 or more; found " + std::to_string(threshold_));
     expect(cell_ <= kMostCell, "PatchGate: cell must be at most 16");
   }
 
@@ -34,8 +37,8 @@ class PatchGate : public Operator {
     const Plane plane = image_.plane(inputs[0]);
     const int rows = patches(plane.height, patch_), columns = patches(plane.width, patch_);
     const int64_t cell_rows = patches(plane.height, cell_), cell_columns = patches(plane.width, cell_);
-    expect(n_outputs == (exact_ ? 1 : 2), exact_ ? "PatchGate exact has one output: active"
-                                                 : "PatchGate delta has two outputs: active and reference");
+    expect(n_outputs == (exact_ ? 1 : 2),
+           exact_ ? "PatchGate exact has one output: active" : "PatchGate delta has two outputs: active and reference");
     expect_tensor("PatchGate: active", outputs[0], PS_INT32, {rows, columns});
     const int32_t* candidates = nullptr;
     if (n_inputs == 3 && inputs[2].data) {

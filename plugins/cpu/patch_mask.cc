@@ -40,7 +40,8 @@ class PatchMask : public Operator {
     expect(size_.size() == 2 && size_[0] > 0 && size_[1] > 0, "PatchMask: size must be two positive integers");
     expect(patch_ > 0, "PatchMask: patch must be positive");
     expect(!in_patch_.empty() && windows_.size() == 8 * in_patch_.size(),
-           "PatchMask: windows must hold eight integers for each of in_patch's " + std::to_string(in_patch_.size()));
+           "PatchMask: windows must hold eight integers for each of in_patch's " + std::to_string(in_patch_.size()) +
+               "; found " + std::to_string(windows_.size()));
     for (size_t i = 0; i < in_patch_.size(); ++i) {
       expect(in_patch_[i] > 0, "PatchMask: in_patch must be positive");
       expect(windows_[8 * i + 1] > 0 && windows_[8 * i + 5] > 0, "PatchMask: a window's den must be positive");

@@ -130,13 +130,13 @@ class PatchSkip : public Operator {
       const bool same = (a.data != nullptr) == (b.data != nullptr) && a.dtype == b.dtype && a.rank == b.rank &&
                         std::memcmp(a.shape, b.shape, sizeof(int64_t) * b.rank) == 0;
       if (!same) {
-        throw Error("PatchSkip " + op_type_ + ": input " + std::to_string(i) + " is " + shape_text(a) +
-                    "; it was " + shape_text(b) + " at the first call");
+        throw Error("PatchSkip " + op_type_ + ": input " + std::to_string(i) + " is " + shape_text(a) + "; it was " +
+                    shape_text(b) + " at the first call");
       }
     }
     const Tensor& y = outputs[0];
-    const bool same = y.data && y.dtype == PS_FLOAT32 && y.rank == 4 &&
-                      std::equal(out_shape_.begin(), out_shape_.end(), y.shape);
+    const bool same =
+        y.data && y.dtype == PS_FLOAT32 && y.rank == 4 && std::equal(out_shape_.begin(), out_shape_.end(), y.shape);
     if (!same) throw Error("PatchSkip " + op_type_ + ": Y is " + shape_text(y) + "; expected the shape of cache");
     if (n_outputs > 1) expect_tensor("PatchSkip: changed", outputs[1], PS_INT32, {rows_, columns_});
   }
@@ -175,8 +175,8 @@ class PatchSkip : public Operator {
       const int x0 = i * patch_, x1 = std::min(x0 + patch_, block.x1);
       const float* from = fresh + (x0 - block.x0) * channels;
       float* to = frame.out + position(block.y0, x0);
-      const Comparison comparison = {from,    to,    stride, plane_.width * channels, block.y1 - block.y0, x1 - x0,
-                                     plane_.channels, cell_, threshold_};
+      const Comparison comparison = {
+          from, to, stride, plane_.width * channels, block.y1 - block.y0, x1 - x0, plane_.channels, cell_, threshold_};
       if (!kernels_->changed(comparison)) continue;
       for (int y = block.y0; y < block.y1; ++y, from += stride, to += plane_.width * channels) {
         std::memcpy(to, from, sizeof(float) * (x1 - x0) * channels);
@@ -185,9 +185,7 @@ class PatchSkip : public Operator {
     }
   }
 
-  ptrdiff_t position(int y, int x) const {
-    return (static_cast<ptrdiff_t>(y) * plane_.width + x) * plane_.channels;
-  }
+  ptrdiff_t position(int y, int x) const { return (static_cast<ptrdiff_t>(y) * plane_.width + x) * plane_.channels; }
 
   const Kernels* const kernels_;
   const std::string op_type_;

@@ -13,7 +13,7 @@ enum ps_kind { PS_INTS = 0, PS_FLOATS = 1, PS_STRING = 2 };
 typedef struct {
   const char* name;
   int32_t kind;
-  int32_t count;  // values, or characters of a string
+  int32_t count;       // values, or characters of a string
   const void* values;  // int64_t, float or char
 } ps_attribute;
 

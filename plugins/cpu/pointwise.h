@@ -117,7 +117,7 @@ inline void row_of_cell_sums(const Image& im, int y0, int y1, int cell, float* s
   Sum columns[kMostImageChannels * kMostCell];
   const ptrdiff_t row = im.planar ? im.out.width : static_cast<ptrdiff_t>(im.out.width) * im.in_channels;
   const ptrdiff_t plane = im.planar ? row * im.out.height : 0;
-  const int step = im.planar ? 1 : im.in_channels;  // from pixel to pixel
+  const int step = im.planar ? 1 : im.in_channels;                          // from pixel to pixel
   const int piece = kMostImageChannels * kMostCell / (cell * step) * cell;  // whole cells
   const int planes = im.planar ? channels : 1;
   for (int p = 0; p < planes; ++p) {

@@ -19,8 +19,7 @@ inline void pool_pixel(const Pool& p, int y, int x, float* out) {
   for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
     Vec value = p.average ? Vec{} : splat(-std::numeric_limits<float>::infinity());
     for (int ky = rows.begin; ky < rows.end; ++ky) {
-      const float* row =
-          p.x + (static_cast<ptrdiff_t>(y + ky * w.dilation_h) * p.in.width + x) * channels + c;
+      const float* row = p.x + (static_cast<ptrdiff_t>(y + ky * w.dilation_h) * p.in.width + x) * channels + c;
       for (int kx = columns.begin; kx < columns.end; ++kx) {
         const Vec v = lanes.read(row + static_cast<ptrdiff_t>(kx) * w.dilation_w * channels);
         value = p.average ? value + v : max(value, v);

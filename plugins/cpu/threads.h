@@ -10,11 +10,10 @@ void parallel_for(int count, void (*body)(void* context, int index), void* conte
 
 template <typename Body>
 void parallel_for(int count, Body& body) {
-  parallel_for(
-      count, [](void* context, int index) { (*static_cast<Body*>(context))(index); }, &body);
+  parallel_for(count, [](void* context, int index) { (*static_cast<Body*>(context))(index); }, &body);
 }
 
-int threads();             // of the calling thread's loops
-void set_threads(int n);   // 0: the default
+int threads();            // of the calling thread's loops
+void set_threads(int n);  // 0: the default
 
 }  // namespace patchskip

@@ -41,6 +41,10 @@ class NodeAttributes : public patchskip::Attributes {
       values->assign(1, value);
       return true;
     }
+    int64_t integer;
+    if (succeeded(api_, ort::GetAttributeInt::call(api_, info_, name, &integer))) {
+      throw patchskip::Error(std::string("attribute ") + name + " is an integer; expected a float");
+    }
     return list<ort::GetAttributeFloats>(name, values);
   }
 
@@ -71,7 +75,8 @@ class NodeAttributes : public patchskip::Attributes {
 
 class Kernel {
  public:
-  Kernel(const ort::Api* api, std::unique_ptr<patchskip::Operator> op, const std::vector<ort::ElementType>& output_types)
+  Kernel(const ort::Api* api, std::unique_ptr<patchskip::Operator> op,
+         const std::vector<ort::ElementType>& output_types)
       : api_(api), operator_(std::move(op)), output_types_(output_types) {}
 
   void compute(ort::KernelContext* context) {
@@ -85,7 +90,8 @@ class Kernel {
     for (size_t i = 0; i < n_outputs_; ++i) {
       outputs[i] = outputs_[i];
       ort::Value* value = nullptr;
-      check(api_, ort::GetOutput::call(api_, context, i, outputs[i].shape, static_cast<size_t>(outputs[i].rank), &value));
+      check(api_,
+            ort::GetOutput::call(api_, context, i, outputs[i].shape, static_cast<size_t>(outputs[i].rank), &value));
       outputs[i].data = value ? data(value) : nullptr;
     }
     operator_->run(inputs, static_cast<int>(n_inputs_), outputs, static_cast<int>(n_outputs_));
@@ -150,23 +156,22 @@ class Kernel {
   Tensor inputs_[kMostInputs] = {}, outputs_[kMostOutputs] = {};
 };
 
-// ONNX Runtime wants each input's type before it sees the model; kUndefined accepts any, for one input.
+// ONNX Runtime wants each input's type before it sees the model; kUndefined accepts any, for one input. All but the
+// first may be absent as far as it is concerned: what is needed, the operator knows and says better.
 struct Signature : ort::CustomOp {
   const patchskip::OperatorEntry* entry;
   std::vector<ort::ElementType> inputs, outputs;
-  size_t required_inputs;
 };
 
 const Signature& signature(const ort::CustomOp* op) { return *static_cast<const Signature*>(op); }
 
 Signature make_signature(const patchskip::OperatorEntry& entry, std::vector<ort::ElementType> inputs,
-                         size_t required_inputs, std::vector<ort::ElementType> outputs) {
+                         std::vector<ort::ElementType> outputs) {
   Signature s = {};
   s.version = ort::kApiVersion;
   s.entry = &entry;
   s.inputs = inputs;
   s.outputs = outputs;
-  s.required_inputs = required_inputs;
   s.create_kernel = [](const ort::CustomOp* op, const ort::Api* api, const ort::KernelInfo* info) -> void* {
     return new Kernel(api, signature(op).entry->make(NodeAttributes(api, info)), signature(op).outputs);
   };
@@ -178,9 +183,7 @@ Signature make_signature(const patchskip::OperatorEntry& entry, std::vector<ort:
   s.get_output_count = [](const ort::CustomOp* op) { return signature(op).outputs.size(); };
   s.compute = [](void* kernel, ort::KernelContext* context) { static_cast<Kernel*>(kernel)->compute(context); };
   s.destroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
-  s.get_input_characteristic = [](const ort::CustomOp* op, size_t i) {
-    return i < signature(op).required_inputs ? ort::kRequired : ort::kOptional;
-  };
+  s.get_input_characteristic = [](const ort::CustomOp*, size_t i) { return i == 0 ? ort::kRequired : ort::kOptional; };
   s.get_output_characteristic = [](const ort::CustomOp*, size_t i) { return i == 0 ? ort::kRequired : ort::kOptional; };
   return s;
 }
@@ -188,8 +191,8 @@ Signature make_signature(const patchskip::OperatorEntry& entry, std::vector<ort:
 const Signature* signatures() {
   using namespace ort;
   static const Signature list[3] = {
-      make_signature(patchskip::kOperators[0], std::vector<ElementType>(16, kInt32), 1, {kInt32}),
-      make_signature(patchskip::kOperators[1], {kUndefined, kFloat, kInt32}, 2, {kInt32, kFloat}),
+      make_signature(patchskip::kOperators[0], std::vector<ElementType>(16, kInt32), {kInt32}),
+      make_signature(patchskip::kOperators[1], {kUndefined, kFloat, kInt32}, {kInt32, kFloat}),
       make_signature(patchskip::kOperators[2],
                      [] {
                        std::vector<ElementType> types(Kernel::kMostInputs, kFloat);
@@ -197,7 +200,7 @@ const Signature* signatures() {
                        types[2] = kUndefined;
                        return types;
                      }(),
-                     3, {kFloat, kInt32}),
+                     {kFloat, kInt32}),
   };
   return list;
 }

@@ -1,4 +1,5 @@
 """The specification as operators of onnx.reference: `ReferenceEvaluator(model, new_ops=OPS)` runs an exported model."""
+
 import numpy as np
 from onnx.reference.op_run import OpRun
 

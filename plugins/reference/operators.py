@@ -3,6 +3,7 @@
 They define what PatchSkip computes on an active patch. Sums are taken in float64 and rounded once, so that a kernel's
 error is measured against the true value and not against another float32 sum.
 """
+
 import numpy as np
 
 
@@ -45,8 +46,9 @@ def conv_transpose(x, weight, bias, size, strides, dilations, pads, group):
     for ky in range(kernel[0]):
         for kx in range(kernel[1]):
             y, xx = ky * dilations[0], kx * dilations[1]
-            target = result[y : y + (height - 1) * strides[0] + 1 : strides[0],
-                            xx : xx + (width - 1) * strides[1] + 1 : strides[1]]
+            target = result[
+                y : y + (height - 1) * strides[0] + 1 : strides[0], xx : xx + (width - 1) * strides[1] + 1 : strides[1]
+            ]
             for g in range(group):
                 c, m = slice(g * inputs, (g + 1) * inputs), slice(g * outputs, (g + 1) * outputs)
                 target[..., m] += x[0][..., c].astype(np.float64) @ weight[c, :, ky, kx].astype(np.float64)
@@ -113,6 +115,7 @@ def resize(x, size, mode, coordinates, nearest_mode):
 
 def activate(value, name, params=()):
     """`value` float64 [..., C]; parameters as in the specification."""
+
     def sigmoid(v):
         return 1 / (1 + np.exp(-v))
 

@@ -1,4 +1,5 @@
 """PatchMask, PatchGate and PatchSkip in numpy: the specification (docs/op-spec.md)."""
+
 import numpy as np
 
 from . import operators
@@ -81,8 +82,9 @@ def patch_gate(x, reference, candidates=None, mode="exact", patch=16, cell=1, th
     return active.astype(np.int32), np.where(taken, means, reference).astype(np.float32)
 
 
-def patch_skip(active, cache, *inputs, op_type, patch, activation="None", activation_params=(), threshold=0.0, cell=1,
-               **attributes):
+def patch_skip(
+    active, cache, *inputs, op_type, patch, activation="None", activation_params=(), threshold=0.0, cell=1, **attributes
+):
     """-> Y float32 of cache's shape, and `changed` int32 [Gh, Gw]."""
     if op_type == "Flatten":
         return _flatten(active, cache, inputs, patch, activation, activation_params), active.copy()
@@ -111,7 +113,9 @@ def evaluate(op_type, inputs, size, activation="None", activation_params=(), res
         value = operators.average_pool(x, kernel, size, strides, pads, attributes.get("count_include_pad", 0))
     elif op_type == "Resize":
         value = operators.resize(
-            x, size, attributes.get("mode", "nearest"),
+            x,
+            size,
+            attributes.get("mode", "nearest"),
             attributes.get("coordinate_transformation_mode", "half_pixel"),
             attributes.get("nearest_mode", "round_prefer_floor"),
         )

@@ -1,4 +1,5 @@
 """What a network's outputs mean. A task is made by `create` and called with the outputs of each frame."""
+
 import importlib
 
 TASKS = {"detect": "patchskip.runtime.tasks.detect", "none": None}

@@ -1,4 +1,5 @@
 """Boxes from YOLOX-style heads (Ge et al., YOLOX, arXiv 2107.08430)."""
+
 import numpy as np
 
 from ..errors import PatchskipError

@@ -1,9 +1,10 @@
 """Patch-skipping inference for video: recompute only what changed since the last frame.
 
-    model = patchskip.load("yolox.patchskip.onnx", threads=2)
-    stream = model.stream()
-    out = stream.infer({"images": tensor})
+model = patchskip.load("yolox.patchskip.onnx", threads=2)
+stream = model.stream()
+out = stream.infer({"images": tensor})
 """
+
 from patchskip.runtime.errors import PatchskipError
 
 __version__ = "0.1.0"

@@ -1,4 +1,5 @@
 """What the tests of the exporter share: small networks made on the spot, the check that an export is the network."""
+
 import os
 import pathlib
 import sys

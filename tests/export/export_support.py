@@ -1,4 +1,5 @@
 """Small networks, and evaluators that run an export: the specification in numpy, and the native library when built."""
+
 import json
 
 import numpy as np
@@ -25,8 +26,10 @@ class Net:
         return name
 
     def op(self, op_type, *inputs, outputs=1, name="", **attributes):
-        made = [f"{op_type.lower()}{len(self.nodes)}_{i}" if outputs > 1 else f"{op_type.lower()}{len(self.nodes)}"
-                for i in range(outputs)]
+        made = [
+            f"{op_type.lower()}{len(self.nodes)}_{i}" if outputs > 1 else f"{op_type.lower()}{len(self.nodes)}"
+            for i in range(outputs)
+        ]
         self.nodes.append(helper.make_node(op_type, inputs, made, name or made[0] + "_node", **attributes))
         return made if outputs > 1 else made[0]
 
@@ -100,7 +103,8 @@ def random_feeds(model, rng):
     constants = {tensor.name for tensor in model.graph.initializer}
     return {
         v.name: rng.normal(size=[d.dim_value for d in v.type.tensor_type.shape.dim]).astype(np.float32)
-        for v in model.graph.input if v.name not in constants
+        for v in model.graph.input
+        if v.name not in constants
     }
 
 

@@ -1,4 +1,5 @@
 """Where the local region ends, begins again, and what its tails become."""
+
 import numpy as np
 import onnx
 import pytest
@@ -205,10 +206,15 @@ def test_random_networks(net, check, rng, number):
         x = tensors[rng.integers(max(0, len(tensors) - 3), len(tensors))]
         kind = rng.integers(0, 7)
         other = tensors[rng.integers(len(tensors))]
-        tensors.append([
-            lambda: net.conv(x, 4, 4), lambda: net.op("Add", x, other), lambda: net.op("Relu", x),
-            lambda: net.op("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4), lambda: net.op("Tanh", x),
-            lambda: net.conv(net.op("Concat", x, other, axis=1), 8, 4, 1),
-            lambda: net.op("Mul", x, net.op("Sigmoid", x)),
-        ][kind]())
+        tensors.append(
+            [
+                lambda: net.conv(x, 4, 4),
+                lambda: net.op("Add", x, other),
+                lambda: net.op("Relu", x),
+                lambda: net.op("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4),
+                lambda: net.op("Tanh", x),
+                lambda: net.conv(net.op("Concat", x, other, axis=1), 8, 4, 1),
+                lambda: net.op("Mul", x, net.op("Sigmoid", x)),
+            ][kind]()
+        )
     check(net.model(tensors[-1], tensors[7]), fewer=False)

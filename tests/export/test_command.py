@@ -1,4 +1,5 @@
 """`patchskip export` and `patchskip inspect`: what they write, and one line for everything that can be wrong."""
+
 import json
 import os
 

@@ -1,4 +1,5 @@
 """The delta gate: which layers decide, from which difference on, and that small changes stop there."""
+
 import numpy as np
 import pytest
 from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_feeds
@@ -20,7 +21,8 @@ def attributes(exported):
 
     return {
         node.name: {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        for node in exported.graph.node if node.op_type in ("PatchSkip", "PatchGate")
+        for node in exported.graph.node
+        if node.op_type in ("PatchSkip", "PatchGate")
     }
 
 
@@ -61,7 +63,7 @@ def test_a_small_change_stops_at_the_image_and_a_larger_one_inside(net, rng):
     for run in evaluators(exported).values():
         stream = Stream(exported, run)
         first = stream.infer({"images": frame})
-        expected, = dense_runner(model)({"images": frame}).values()
+        (expected,) = dense_runner(model)({"images": frame}).values()
         assert_close(first[metadata["outputs"][0]["name"]], expected)
         assert stream.active(stream.infer({"images": frame + np.float32(0.05)})) == 0
         out = stream.infer({"images": frame + np.float32(0.2)})
@@ -99,10 +101,15 @@ def test_halo_is_always_full_in_exact_mode(model):
     assert convert(model, halo="none").model == convert(model, halo="full").model
 
 
-@pytest.mark.parametrize("change,words", [
-    ({"stem": None}, "missing stem"), ({"other": 0.1}, "unknown other"), ({"stem": -1.0}, "must be 0 or more"),
-    ({"stem": float("nan")}, "must be 0 or more"),
-])
+@pytest.mark.parametrize(
+    "change,words",
+    [
+        ({"stem": None}, "missing stem"),
+        ({"other": 0.1}, "unknown other"),
+        ({"stem": -1.0}, "must be 0 or more"),
+        ({"stem": float("nan")}, "must be 0 or more"),
+    ],
+)
 def test_gates_that_do_not_fit(model, change, words):
     gates = {"images": 0.1, "stem": 0.1, "branch": 0.1, **change}
     with pytest.raises(PatchskipError, match=words):

@@ -1,4 +1,5 @@
 """The windows of PatchMask against brute force: change one input pixel, and see which outputs change."""
+
 import numpy as np
 import pytest
 
@@ -15,21 +16,42 @@ def resize(mode, coordinates, nearest="floor"):
 
 
 CASES = [
-    *[("Conv", kernel(k, s, d, p), (11, 9), None) for k, s, d, p in [
-        (3, 1, 1, (1, 1, 1, 1)), (3, 2, 1, (1, 1, 1, 1)), (3, 2, 1, (0, 0, 1, 1)), (5, 1, 2, (4, 4, 4, 4)),
-        (6, 2, 1, (2, 2, 2, 2)), (2, 3, 1, (0, 0, 0, 0)), (1, 2, 1, (0, 0, 0, 0)),
-    ]],
-    *[("ConvTranspose", kernel(k, s, d, p), (6, 5), None) for k, s, d, p in [
-        (4, 2, 1, (1, 1, 1, 1)), (8, 4, 1, (2, 2, 2, 2)), (3, 2, 1, (1, 1, 0, 0)), (2, 3, 1, (0, 0, 0, 0)),
-        (3, 1, 2, (0, 0, 0, 0)),
-    ]],
+    *[
+        ("Conv", kernel(k, s, d, p), (11, 9), None)
+        for k, s, d, p in [
+            (3, 1, 1, (1, 1, 1, 1)),
+            (3, 2, 1, (1, 1, 1, 1)),
+            (3, 2, 1, (0, 0, 1, 1)),
+            (5, 1, 2, (4, 4, 4, 4)),
+            (6, 2, 1, (2, 2, 2, 2)),
+            (2, 3, 1, (0, 0, 0, 0)),
+            (1, 2, 1, (0, 0, 0, 0)),
+        ]
+    ],
+    *[
+        ("ConvTranspose", kernel(k, s, d, p), (6, 5), None)
+        for k, s, d, p in [
+            (4, 2, 1, (1, 1, 1, 1)),
+            (8, 4, 1, (2, 2, 2, 2)),
+            (3, 2, 1, (1, 1, 0, 0)),
+            (2, 3, 1, (0, 0, 0, 0)),
+            (3, 1, 2, (0, 0, 0, 0)),
+        ]
+    ],
     ("MaxPool", kernel(3, 2, 1, (1, 1, 1, 1)), (11, 9), None),
     ("AveragePool", dict(kernel(3, 2, 1, (1, 1, 1, 1)), count_include_pad=0), (11, 9), None),
-    *[("Resize", resize(mode, coordinates, nearest), (7, 5), size)
-      for size in [(14, 10), (21, 8), (5, 3), (1, 1), (3, 13)]
-      for coordinates in ["asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel"]
-      for mode, nearest in [("linear", "floor"), ("nearest", "floor"), ("nearest", "ceil"),
-                            ("nearest", "round_prefer_floor"), ("nearest", "round_prefer_ceil")]],
+    *[
+        ("Resize", resize(mode, coordinates, nearest), (7, 5), size)
+        for size in [(14, 10), (21, 8), (5, 3), (1, 1), (3, 13)]
+        for coordinates in ["asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel"]
+        for mode, nearest in [
+            ("linear", "floor"),
+            ("nearest", "floor"),
+            ("nearest", "ceil"),
+            ("nearest", "round_prefer_floor"),
+            ("nearest", "round_prefer_ceil"),
+        ]
+    ],
     ("Relu", {}, (4, 5), None),
 ]
 
@@ -84,19 +106,32 @@ def test_windows_hold_what_is_read(case, in_patch, patch):
         assert extra == 0 or min(size_out) == 1
 
 
-@pytest.mark.parametrize("k,s,pads,expected", [
-    (3, 1, 1, (0, 0)), (3, 2, 1, (0, 1)), (6, 2, 2, (0, 1)), (1, 2, 0, (0, 0)), (5, 1, 2, (0, 0)), (2, 2, 0, (0, 1)),
-    (7, 4, 3, (-1, 2)),
-])
+@pytest.mark.parametrize(
+    "k,s,pads,expected",
+    [
+        (3, 1, 1, (0, 0)),
+        (3, 2, 1, (0, 1)),
+        (6, 2, 2, (0, 1)),
+        (1, 2, 0, (0, 0)),
+        (5, 1, 2, (0, 0)),
+        (2, 2, 0, (0, 1)),
+        (7, 4, 3, (-1, 2)),
+    ],
+)
 def test_without_halo_a_pixel_reads_its_own_place(k, s, pads, expected):
     rows, columns = windows("Conv", kernel(k, s, 1, [pads] * 4), 0, (32, 32), (32 // s, 32 // s), halo=False)
     assert rows == columns == (s, 1, *expected)
 
 
-@pytest.mark.parametrize("op_type,attributes,size_out", [
-    ("Conv", kernel(3, 2, 1, (1, 1, 1, 1)), (8, 8)), ("ConvTranspose", kernel(4, 2, 1, (1, 1, 1, 1)), (32, 32)),
-    ("Resize", resize("linear", "half_pixel"), (32, 32)), ("Resize", resize("linear", "align_corners"), (5, 7)),
-])
+@pytest.mark.parametrize(
+    "op_type,attributes,size_out",
+    [
+        ("Conv", kernel(3, 2, 1, (1, 1, 1, 1)), (8, 8)),
+        ("ConvTranspose", kernel(4, 2, 1, (1, 1, 1, 1)), (32, 32)),
+        ("Resize", resize("linear", "half_pixel"), (32, 32)),
+        ("Resize", resize("linear", "align_corners"), (5, 7)),
+    ],
+)
 def test_without_halo_every_output_reads_something_of_the_input(op_type, attributes, size_out):
     """Or the first frame would leave it NaN."""
     reads = windows(op_type, attributes, 0, (16, 16), size_out, halo=False)

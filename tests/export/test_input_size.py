@@ -1,4 +1,5 @@
 """Another input size: the constants that hold the old one follow."""
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -12,19 +13,22 @@ from patchskip.runtime.errors import PatchskipError
 PLANES = {(44, 44): (60, 80), (22, 22): (30, 40)}
 
 
-@pytest.mark.parametrize("old_in,old_out,new_in,expected", [
-    ((1, 48, 44, 44), (24, 2, 1936), (1, 48, 60, 80), (24, 2, 4800)),
-    ((2, 24, 1936), (2, 1, 24, 44, 44), (2, 24, 4800), (2, 1, 24, 60, 80)),
-    ((1, 85, 52, 52), (1, 85, 2704), (1, 85, 72, 96), (1, 85, 6912)),
-    ((1, 44, 44, 44), (1, 4, 11, 44, 44), (1, 44, 60, 80), (1, 4, 11, 60, 80)),
-    ((1, 48, 44, 44), (1, 2, 24, 44, 44), (1, 48, 60, 80), (1, 2, 24, 60, 80)),
-    ((1, 195, 1, 1), (1, 195), (1, 195, 1, 1), (1, 195)),
-    ((1, 12, 22, 22), (1, 3, 4, 22, 22), (1, 12, 30, 40), (1, 3, 4, 30, 40)),
-    ((1, 1001, 1, 1), (1, 1001), (1, 1001, 2, 2), (1, 1001)),
-    ((1, 4, 22, 22), (1, 1936), (1, 4, 30, 40), (1, 4800)),
-    ((1, 1936), (1, 4, 22, 22), (1, 4800), (1, 4, 30, 40)),
-    ((1, 1936), (1, 4, 11, 44), (1, 4800), None),
-])
+@pytest.mark.parametrize(
+    "old_in,old_out,new_in,expected",
+    [
+        ((1, 48, 44, 44), (24, 2, 1936), (1, 48, 60, 80), (24, 2, 4800)),
+        ((2, 24, 1936), (2, 1, 24, 44, 44), (2, 24, 4800), (2, 1, 24, 60, 80)),
+        ((1, 85, 52, 52), (1, 85, 2704), (1, 85, 72, 96), (1, 85, 6912)),
+        ((1, 44, 44, 44), (1, 4, 11, 44, 44), (1, 44, 60, 80), (1, 4, 11, 60, 80)),
+        ((1, 48, 44, 44), (1, 2, 24, 44, 44), (1, 48, 60, 80), (1, 2, 24, 60, 80)),
+        ((1, 195, 1, 1), (1, 195), (1, 195, 1, 1), (1, 195)),
+        ((1, 12, 22, 22), (1, 3, 4, 22, 22), (1, 12, 30, 40), (1, 3, 4, 30, 40)),
+        ((1, 1001, 1, 1), (1, 1001), (1, 1001, 2, 2), (1, 1001)),
+        ((1, 4, 22, 22), (1, 1936), (1, 4, 30, 40), (1, 4800)),
+        ((1, 1936), (1, 4, 22, 22), (1, 4800), (1, 4, 30, 40)),
+        ((1, 1936), (1, 4, 11, 44), (1, 4800), None),
+    ],
+)
 def test_reshapes_follow(old_in, old_out, new_in, expected):
     assert reshaped(old_in, old_out, new_in, PLANES) == expected
 
@@ -43,9 +47,9 @@ def test_a_shuffle_follows(net, rng):
     shape = [d.dim_value for d in large.graph.output[0].type.tensor_type.shape.dim]
     assert shape == [1, 4, 12, 20]
     image = rng.normal(size=(1, 3, 24, 40)).astype(np.float32)
-    out, = dense_runner(large)({"images": image}).values()
+    (out,) = dense_runner(large)({"images": image}).values()
     # Without padding in the way, the top left corner sees what the small network sees.
-    corner, = dense_runner(small)({"images": np.ascontiguousarray(image[:, :, :16, :16])}).values()
+    (corner,) = dense_runner(small)({"images": np.ascontiguousarray(image[:, :, :16, :16])}).values()
     np.testing.assert_allclose(out[:, :, :7, :7], corner[:, :, :7, :7], rtol=1e-5, atol=1e-6)
 
 
@@ -78,9 +82,13 @@ def test_no_image_input(net):
         set_input_size(net.model(net.op("Relu", net.input(1, 3))), (8, 8))
 
 
-@pytest.mark.parametrize("name,size,output", [
-    ("yolox_nano_416.onnx", (576, 768), [1, 9072, 85]), ("FastestDet.onnx", (480, 640), [1, 85, 30, 40]),
-])
+@pytest.mark.parametrize(
+    "name,size,output",
+    [
+        ("yolox_nano_416.onnx", (576, 768), [1, 9072, 85]),
+        ("FastestDet.onnx", (480, 640), [1, 85, 30, 40]),
+    ],
+)
 def test_real_networks(weights, name, size, output):
     model = set_input_size(onnx.load(weights / name), size)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -1,4 +1,5 @@
 """The real networks: how much is covered, and that the export is the network."""
+
 import numpy as np
 import onnx
 import pytest
@@ -8,8 +9,12 @@ from patchskip.export import convert, set_input_size
 from patchskip.export.preprocess import PRESETS, normalised
 
 NETWORKS = {
-    "yolox_nano_416.onnx": "yolox", "FastestDet.onnx": "unit-bgr", "simplepose_deploy.onnx": "imagenet",
-    "blazepose_lite_256.onnx": "unit", "movenet_lightning_192.onnx": "signed", "mobilenetv2_224.onnx": "signed",
+    "yolox_nano_416.onnx": "yolox",
+    "FastestDet.onnx": "unit-bgr",
+    "simplepose_deploy.onnx": "imagenet",
+    "blazepose_lite_256.onnx": "unit",
+    "movenet_lightning_192.onnx": "signed",
+    "mobilenetv2_224.onnx": "signed",
 }
 
 
@@ -66,6 +71,6 @@ def test_yolox_takes_the_frame_itself(weights):
     model = set_input_size(onnx.load(weights / "yolox_nano_416.onnx"), (288, 384))
     exported = convert(model, input="u8").model
     frame = frames(weights, (288, 384))[0]
-    expected, = dense_runner(model)({"images": normalised(frame, PRESETS["yolox"])}).values()
+    (expected,) = dense_runner(model)({"images": normalised(frame, PRESETS["yolox"])}).values()
     for run in evaluators(exported).values():
         assert_close(Stream(exported, run).infer({"images": np.ascontiguousarray(frame[None])})["output"], expected)

@@ -1,4 +1,5 @@
 """Every pattern the exporter knows: the export is the dense network, and the pattern is what it was made into."""
+
 import numpy as np
 import pytest
 
@@ -28,10 +29,15 @@ def test_automatic_padding(net, check, mode):
 
 
 @pytest.mark.parametrize("group", [1, 8, 2])
-@pytest.mark.parametrize("geometry", [
-    {"strides": [2, 2], "pads": [1, 1, 1, 1]}, {"strides": [3, 2], "output_padding": [1, 0]},
-    {"strides": [2, 2], "output_shape": [24, 21]}, {"strides": [2, 2], "auto_pad": "SAME_LOWER"},
-])
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"strides": [2, 2], "pads": [1, 1, 1, 1]},
+        {"strides": [3, 2], "output_padding": [1, 0]},
+        {"strides": [2, 2], "output_shape": [24, 21]},
+        {"strides": [2, 2], "auto_pad": "SAME_LOWER"},
+    ],
+)
 def test_transposed_convolution(net, check, group, geometry):
     x = net.input(1, 8, 12, 10)
     y = net.op("ConvTranspose", x, net.weight(8, 8 // group, 4, 4), net.weight(8), group=group, **geometry)
@@ -75,7 +81,11 @@ def test_a_constant_that_varies_over_the_picture(net, check):
 
 
 ACTIVATIONS = {
-    "Relu": {}, "Sigmoid": {}, "LeakyRelu": {"alpha": 0.2}, "HardSigmoid": {"alpha": 0.3, "beta": 0.4}, "HardSwish": {},
+    "Relu": {},
+    "Sigmoid": {},
+    "LeakyRelu": {"alpha": 0.2},
+    "HardSigmoid": {"alpha": 0.3, "beta": 0.4},
+    "HardSwish": {},
 }
 
 
@@ -234,13 +244,17 @@ def test_pools_of_one_tensor_become_a_cascade(net, check):
     assert op_types(found).count("MaxPool") == 3
 
 
-@pytest.mark.parametrize("attributes", [
-    {"op": "MaxPool", "kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1},
-    {"op": "MaxPool", "kernel_shape": [2, 3], "dilations": [2, 2]},
-    {"op": "AveragePool", "kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]},
-    {"op": "AveragePool", "kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 0, 1, 0], "count_include_pad": 1},
-    {"op": "GlobalAveragePool"}, {"op": "GlobalMaxPool"},
-])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"op": "MaxPool", "kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1},
+        {"op": "MaxPool", "kernel_shape": [2, 3], "dilations": [2, 2]},
+        {"op": "AveragePool", "kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]},
+        {"op": "AveragePool", "kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 0, 1, 0], "count_include_pad": 1},
+        {"op": "GlobalAveragePool"},
+        {"op": "GlobalMaxPool"},
+    ],
+)
 def test_pools(net, check, attributes):
     attributes = dict(attributes)
     y = net.op(attributes.pop("op"), net.input(1, 3, 16, 18), **attributes)
@@ -292,6 +306,7 @@ def test_shapes_computed_at_run_time_are_folded(net, check):
     x = net.conv(net.input(1, 3, 16, 16), 3, 4)
     size = net.op("Slice", net.op("Shape", x), net.const([2]), net.const([4]), net.const([0]))
     target = net.op("Concat", net.const([1, 4]), net.op("Mul", size, net.const([2, 2])), axis=0)
-    y = net.op("Resize", x, "", "", target, mode="nearest", coordinate_transformation_mode="asymmetric",
-               nearest_mode="floor")
+    y = net.op(
+        "Resize", x, "", "", target, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+    )
     assert op_types(check(net.model(y))) == ["Image", "Conv", "Resize"]

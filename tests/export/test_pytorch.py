@@ -1,4 +1,5 @@
 """What PyTorch's exporter makes of modules in common use, with fixed and with open shapes."""
+
 import io
 import warnings
 
@@ -27,9 +28,15 @@ class InvertedResidual(nn.Module):
         super().__init__()
         wide = 4 * channels
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.Hardswish(),
-            nn.Conv2d(wide, wide, 5, padding=2, groups=wide), nn.BatchNorm2d(wide), nn.Hardswish(), SqueezeExcite(wide),
-            nn.Conv2d(wide, channels, 1), nn.BatchNorm2d(channels),
+            nn.Conv2d(channels, wide, 1, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.Hardswish(),
+            nn.Conv2d(wide, wide, 5, padding=2, groups=wide),
+            nn.BatchNorm2d(wide),
+            nn.Hardswish(),
+            SqueezeExcite(wide),
+            nn.Conv2d(wide, channels, 1),
+            nn.BatchNorm2d(channels),
         )
 
     def forward(self, x):
@@ -97,7 +104,13 @@ def test_a_network_of_many_parts(network, check, opset):
     assert found["coverage"] > 0.99
     # GELU and Mish have no place among the activations; the classifier and the softmax are not local.
     assert {node["op_type"] for node in found["dense"]} <= {
-        "Erf", "Softplus", "Tanh", "ReduceMean", "Gemm", "Softmax", "Transpose"
+        "Erf",
+        "Softplus",
+        "Tanh",
+        "ReduceMean",
+        "Gemm",
+        "Softmax",
+        "Transpose",
     }
 
 

@@ -1,4 +1,5 @@
 """Small models of standard operators that pose as exported ones: the runtime is tested without native operators."""
+
 import json
 import os
 import pathlib
@@ -50,8 +51,11 @@ def save(path, nodes, inputs, outputs, initializers, metadata, opset=13):
         return [helper.make_tensor_value_info(name, types[t], shape) for name, (t, shape) in entries.items()]
 
     graph = helper.make_graph(
-        [helper.make_node(op, i, o, **attributes) for op, i, o, attributes in nodes], "test", values(inputs),
-        values(outputs), [onnx.numpy_helper.from_array(np.asarray(v), n) for n, v in initializers.items()]
+        [helper.make_node(op, i, o, **attributes) for op, i, o, attributes in nodes],
+        "test",
+        values(inputs),
+        values(outputs),
+        [onnx.numpy_helper.from_array(np.asarray(v), n) for n, v in initializers.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=7)
     if metadata is not None:
@@ -80,20 +84,33 @@ def counter(tmp_path, standard_operators):
         {"x": (np.float32, [1, 2, 4, 5]), "index": (np.int64, [1]), "y.cache": (np.float32, [1, 2, 4, 5])},
         {"y": (np.float32, [1, 2, 4, 5]), "picked": (np.float32, [1]), "m": (np.int32, [2, 3])},
         {
-            "zero": np.float32(0), "half": np.float32(0.5), "table": np.arange(4, dtype=np.float32),
-            "first": np.array([0]), "second": np.array([1]), "one": np.array([1]), "axes": np.array([0, 1]),
+            "zero": np.float32(0),
+            "half": np.float32(0.5),
+            "table": np.arange(4, dtype=np.float32),
+            "first": np.array([0]),
+            "second": np.array([1]),
+            "one": np.array([1]),
+            "axes": np.array([0, 1]),
         },
         {
-            "format": 1, "patch": 2, "gate": "exact", "threshold": 0,
-            "inputs": [{"name": "x", "shape": [1, 2, 4, 5], "dtype": "float32", "layout": "NCHW"},
-                       {"name": "index", "shape": [1], "dtype": "int64", "layout": ""}],
+            "format": 1,
+            "patch": 2,
+            "gate": "exact",
+            "threshold": 0,
+            "inputs": [
+                {"name": "x", "shape": [1, 2, 4, 5], "dtype": "float32", "layout": "NCHW"},
+                {"name": "index", "shape": [1], "dtype": "int64", "layout": ""},
+            ],
             "outputs": [{"name": "y", "shape": [1, 2, 4, 5]}, {"name": "picked", "shape": [1]}],
             "states": [{"input": "y.cache", "output": "y", "kind": "cache", "shape": [1, 2, 4, 5]}],
             "masks": [{"name": "m", "patch": 2, "size": [4, 5]}],
-            "layers": [{"name": "image", "op_type": "Image", "shape": [1, 4, 5, 2], "macs": 0, "mask": "m"},
-                       {"name": "conv", "op_type": "Conv", "shape": [1, 4, 5, 2], "macs": 90, "mask": "m"}],
+            "layers": [
+                {"name": "image", "op_type": "Image", "shape": [1, 4, 5, 2], "macs": 0, "mask": "m"},
+                {"name": "conv", "op_type": "Conv", "shape": [1, 4, 5, 2], "macs": 90, "mask": "m"},
+            ],
             "dense": [{"name": "tail", "op_type": "Gemm", "macs": 10, "reason": "not local"}],
-            "macs": 100, "coverage": 0.9,
+            "macs": 100,
+            "coverage": 0.9,
         },
     )
 
@@ -124,13 +141,18 @@ def detector(tmp_path, standard_operators):
         {"output": (np.float32, shape), "m": (np.int32, [4, 6])},
         {"zero": np.float32(0), "table": table, "half_mask": (np.arange(24).reshape(4, 6) % 6 < 3).astype(np.int32)},
         {
-            "format": 1, "patch": 16, "gate": "delta", "threshold": 0.05,
+            "format": 1,
+            "patch": 16,
+            "gate": "delta",
+            "threshold": 0.05,
             "inputs": [{"name": "images", "shape": [1, 64, 96, 3], "dtype": "uint8", "layout": "NHWC"}],
             "outputs": [{"name": "output", "shape": shape}],
             "states": [{"input": "output.cache", "output": "output", "kind": "cache", "shape": shape}],
             "masks": [{"name": "m", "patch": 16, "size": [64, 96]}],
             "layers": [{"name": "image", "op_type": "Image", "shape": [1, 64, 96, 3], "macs": 100, "mask": "m"}],
-            "dense": [], "macs": 100, "coverage": 1.0,
+            "dense": [],
+            "macs": 100,
+            "coverage": 1.0,
             "preprocess": {"channels": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1], "fit": "letterbox", "pad": 114},
         },
     )

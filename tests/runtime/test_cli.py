@@ -125,12 +125,15 @@ class Screen:
         pass
 
 
-@pytest.mark.parametrize("tty, quiet, expected", [
-    (True, False, ["\r", "run: 40/100, ", "60.0%", "s left"]),
-    (False, False, ["run: 40/100, ", "60.0%", "\n"]),
-    (True, True, []),
-    (False, True, []),
-])
+@pytest.mark.parametrize(
+    "tty, quiet, expected",
+    [
+        (True, False, ["\r", "run: 40/100, ", "60.0%", "s left"]),
+        (False, False, ["run: 40/100, ", "60.0%", "\n"]),
+        (True, True, []),
+        (False, True, []),
+    ],
+)
 def test_progress(monkeypatch, tty, quiet, expected):
     clock = [0.0]
     monkeypatch.setattr("patchskip.runtime.progress.time", types.SimpleNamespace(monotonic=lambda: clock[0]))

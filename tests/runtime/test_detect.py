@@ -13,8 +13,10 @@ ANCHORS = [(s, x, y) for s in (8, 16, 32) for y in range(SIZE[0] // s) for x in 
 
 def model(classes=3, shape=None, inputs=(1, 64, 96, 3), layout="NHWC"):
     return types.SimpleNamespace(
-        path="m.onnx", inputs=[{"name": "images", "shape": list(inputs), "layout": layout}],
-        outputs=[{"name": "output", "shape": shape or [1, len(ANCHORS), 5 + classes]}])
+        path="m.onnx",
+        inputs=[{"name": "images", "shape": list(inputs), "layout": layout}],
+        outputs=[{"name": "output", "shape": shape or [1, len(ANCHORS), 5 + classes]}],
+    )
 
 
 def reference(rows, conf, scale):
@@ -61,13 +63,16 @@ def test_classes(rng):
 
 
 def test_suppression_by_hand():
-    boxes = np.array([
-        [0, 0, 10, 10, 0.5, 0],
-        [0, 0, 10, 9, 0.9, 0],    # IoU .9 with the first
-        [0, 0, 10, 10, 0.8, 1],   # another class
-        [0, 5, 10, 15, 0.4, 0],   # IoU 4/15 with the second
-        [50, 50, 60, 60, 0.3, 0],
-    ], np.float32)
+    boxes = np.array(
+        [
+            [0, 0, 10, 10, 0.5, 0],
+            [0, 0, 10, 9, 0.9, 0],  # IoU .9 with the first
+            [0, 0, 10, 10, 0.8, 1],  # another class
+            [0, 5, 10, 15, 0.4, 0],  # IoU 4/15 with the second
+            [50, 50, 60, 60, 0.3, 0],
+        ],
+        np.float32,
+    )
     np.testing.assert_array_equal(detect.suppress(boxes, 0.45), boxes[[1, 2, 3, 4]])
     np.testing.assert_array_equal(detect.suppress(boxes, 0.2), boxes[[1, 2, 4]])
 
@@ -75,8 +80,9 @@ def test_suppression_by_hand():
 def test_suppression_as_opencv(rng):
     cv2 = pytest.importorskip("cv2")
     corners = rng.uniform(0, 80, (60, 2))
-    boxes = np.concatenate([corners, corners + rng.uniform(10, 60, (60, 2)), rng.uniform(0.1, 1, (60, 1)),
-                            np.zeros((60, 1))], axis=1).astype(np.float32)
+    boxes = np.concatenate(
+        [corners, corners + rng.uniform(10, 60, (60, 2)), rng.uniform(0.1, 1, (60, 1)), np.zeros((60, 1))], axis=1
+    ).astype(np.float32)
     sized = np.concatenate([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]], axis=1)
     kept = cv2.dnn.NMSBoxes(sized.tolist(), boxes[:, 4].tolist(), 0.0, 0.5)
     np.testing.assert_array_equal(detect.suppress(boxes, 0.5), boxes[np.array(kept).ravel()])

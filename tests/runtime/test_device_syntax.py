@@ -1,4 +1,5 @@
 """Device code is Python 3.6 and starts with numpy alone."""
+
 import ast
 import pathlib
 import sys
@@ -6,8 +7,11 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-FILES = sorted((ROOT / "runtime").rglob("*.py")) + sorted((ROOT / "plugins").rglob("*.py")) + sorted(
-    (ROOT / "src" / "patchskip").glob("*.py"))
+FILES = (
+    sorted((ROOT / "runtime").rglob("*.py"))
+    + sorted((ROOT / "plugins").rglob("*.py"))
+    + sorted((ROOT / "src" / "patchskip").glob("*.py"))
+)
 LATER = {"cv2", "onnx", "onnxruntime", "torch", "tensorrt", "pycuda"}  # imported where they are used
 EXCEPTIONS = {"plugins/reference/onnx_ops.py"}
 NEWER = {"dataclasses", "contextvars", "graphlib", "tomllib", "zoneinfo", "importlib.resources", "importlib.metadata"}
@@ -35,8 +39,9 @@ def at_import(tree):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_device_code(path):
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 6))
-    assert "annotations" not in [a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)
-                                 and n.module == "__future__" for a in n.names]
+    assert "annotations" not in [
+        a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "__future__" for a in n.names
+    ]
     assert not NEWER & set(names(ast.walk(tree)))
     if path.relative_to(ROOT).as_posix() not in EXCEPTIONS:
         assert not LATER & {name.split(".")[0] for name in names(at_import(tree))}

@@ -140,8 +140,10 @@ def test_import_is_light():
     import subprocess
     import sys
 
-    code = "import sys, time; t = time.perf_counter(); import patchskip; t = time.perf_counter() - t\n" \
-           "heavy = {'cv2', 'onnx', 'onnxruntime', 'torch'} & set(sys.modules)\nassert not heavy, heavy\nprint(t)"
+    code = (
+        "import sys, time; t = time.perf_counter(); import patchskip; t = time.perf_counter() - t\n"
+        "heavy = {'cv2', 'onnx', 'onnxruntime', 'torch'} & set(sys.modules)\nassert not heavy, heavy\nprint(t)"
+    )
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
     times = [float(subprocess.check_output([sys.executable, "-c", code], env=environment)) for _ in range(3)]
     assert min(times) < 0.05

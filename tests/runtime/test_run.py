@@ -28,8 +28,16 @@ def fails(capfd, tmp_path, *arguments):
 
 def test_everything_at_once(detector, tmp_path, capfd):
     status, out, err = patchskip(
-        capfd, "run", detector, CLIP, tmp_path / "out.mp4", "--save-mot", tmp_path / "mot.txt", "--json",
-        tmp_path / "out.json")
+        capfd,
+        "run",
+        detector,
+        CLIP,
+        tmp_path / "out.mp4",
+        "--save-mot",
+        tmp_path / "mot.txt",
+        "--json",
+        tmp_path / "out.json",
+    )
     assert (status, err) == (0, "")
     assert out.startswith("6 frames, ") and "50.0% of the MACs active" in out
     # Anchor 17 of stride 8 is (5, 1): centre ((5 + .5) * 8, (1 + .25) * 8), size 8 x 16, halved.

@@ -76,7 +76,9 @@ def test_mot(tmp_path):
         write(3, np.array([[1, 2, 11.5, 22.25, 0.75, 0], [0, 0, 1, 1, 0.5, 2]], np.float32))
         write(4, np.zeros((0, 6), np.float32))
     assert target.read_text().splitlines() == [
-        "3,-1,1.00,2.00,10.50,20.25,0.7500,-1,-1,-1", "3,-1,0.00,0.00,1.00,1.00,0.5000,-1,-1,-1"]
+        "3,-1,1.00,2.00,10.50,20.25,0.7500,-1,-1,-1",
+        "3,-1,0.00,0.00,1.00,1.00,0.5000,-1,-1,-1",
+    ]
 
 
 def test_shading_darkens_the_skipped_patches_only():

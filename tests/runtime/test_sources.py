@@ -87,8 +87,11 @@ def test_synthetic_is_the_same_every_time():
     spec = "synthetic://?frames=5&size=96x64&seed=3"
     source = patchskip.open_source(spec)
     assert (source.count, source.size) == (5, (64, 96))
-    first, again, another = list(source), list(patchskip.open_source(spec)), list(
-        patchskip.open_source(spec.replace("=3", "=4")))
+    first, again, another = (
+        list(source),
+        list(patchskip.open_source(spec)),
+        list(patchskip.open_source(spec.replace("=3", "=4"))),
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, another)
 

@@ -31,7 +31,9 @@ def test_state_is_kept_between_frames_and_lost_at_reset(model, rng):
 def test_outputs_have_the_original_names_only(model, rng):
     assert set(model.stream().infer(feed(rng, 2))) == {"y", "picked"}
     assert [(o["name"], o["shape"], o["dtype"]) for o in model.outputs] == [
-        ("y", [1, 2, 4, 5], "float32"), ("picked", [1], "float32")]
+        ("y", [1, 2, 4, 5], "float32"),
+        ("picked", [1], "float32"),
+    ]
 
 
 def test_copies_stay_and_views_change(model, rng):

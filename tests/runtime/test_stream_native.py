@@ -1,4 +1,5 @@
 """A stream with the native operators: state in place, skipping, streams in several threads."""
+
 import json
 import os
 import threading
@@ -10,7 +11,8 @@ import patchskip
 from patchskip.plugins import library
 
 pytestmark = pytest.mark.skipif(
-    not os.path.isfile(library.FILE), reason="the native library is not built: python plugins/build.py")
+    not os.path.isfile(library.FILE), reason="the native library is not built: python plugins/build.py"
+)
 HEIGHT, WIDTH, PATCH, CHANNELS = 32, 48, 16, 8
 FRAME, FEATURES = [1, HEIGHT, WIDTH, 3], [1, HEIGHT // 2, WIDTH // 2, CHANNELS]
 GRID = [HEIGHT // PATCH, WIDTH // PATCH]
@@ -33,33 +35,66 @@ def model(tmp_path, rng):
     nodes = [
         own("PatchGate", ["images", "image.cache"], ["active"], mode="exact", patch=PATCH, **normalise),
         own("PatchSkip", ["active", "image.cache", "images"], ["image"], op_type="Image", patch=PATCH, **normalise),
-        own("PatchMask", ["active"], ["grown"], size=FEATURES[1:3], patch=PATCH // 2, in_patch=[PATCH],
-            windows=[2, 1, -1, 1] * 2),
-        own("PatchSkip", ["grown", "conv.cache", "image", "w", "b"], ["conv"], op_type="Conv", patch=PATCH // 2,
-            activation="Relu", **kernel),
+        own(
+            "PatchMask",
+            ["active"],
+            ["grown"],
+            size=FEATURES[1:3],
+            patch=PATCH // 2,
+            in_patch=[PATCH],
+            windows=[2, 1, -1, 1] * 2,
+        ),
+        own(
+            "PatchSkip",
+            ["grown", "conv.cache", "image", "w", "b"],
+            ["conv"],
+            op_type="Conv",
+            patch=PATCH // 2,
+            activation="Relu",
+            **kernel,
+        ),
         node("Transpose", ["conv"], ["output"], perm=[0, 3, 1, 2]),
     ]
     weights = {"w": rng.normal(size=(CHANNELS, 3, 3, 3)), "b": rng.normal(size=CHANNELS)}
     shape = [1, CHANNELS] + FEATURES[1:3]
     graph = onnx.helper.make_graph(
-        nodes, "test",
+        nodes,
+        "test",
         [make("images", 2, FRAME), make("image.cache", 1, FRAME), make("conv.cache", 1, FEATURES)],
-        [make("output", 1, shape), make("image", 1, FRAME), make("conv", 1, FEATURES), make("active", 6, GRID),
-         make("grown", 6, GRID)],
-        [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()])
+        [
+            make("output", 1, shape),
+            make("image", 1, FRAME),
+            make("conv", 1, FEATURES),
+            make("active", 6, GRID),
+            make("grown", 6, GRID),
+        ],
+        [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )
     proto = onnx.helper.make_model(
-        graph, ir_version=7, opset_imports=[onnx.helper.make_opsetid("", 13), onnx.helper.make_opsetid("patchskip", 1)])
+        graph, ir_version=7, opset_imports=[onnx.helper.make_opsetid("", 13), onnx.helper.make_opsetid("patchskip", 1)]
+    )
     metadata = {
-        "format": 1, "patch": PATCH, "gate": "exact", "threshold": 0,
+        "format": 1,
+        "patch": PATCH,
+        "gate": "exact",
+        "threshold": 0,
         "inputs": [{"name": "images", "shape": FRAME, "dtype": "uint8", "layout": "NHWC"}],
         "outputs": [{"name": "output", "shape": shape}],
-        "states": [{"input": "image.cache", "output": "image", "kind": "cache", "shape": FRAME},
-                   {"input": "conv.cache", "output": "conv", "kind": "cache", "shape": FEATURES}],
-        "masks": [{"name": "active", "patch": PATCH, "size": [HEIGHT, WIDTH]},
-                  {"name": "grown", "patch": PATCH // 2, "size": FEATURES[1:3]}],
-        "layers": [{"name": "image", "op_type": "Image", "shape": FRAME, "macs": 0, "mask": "active"},
-                   {"name": "conv", "op_type": "Conv", "shape": FEATURES, "macs": 1000, "mask": "grown"}],
-        "dense": [], "macs": 1000, "coverage": 1.0,
+        "states": [
+            {"input": "image.cache", "output": "image", "kind": "cache", "shape": FRAME},
+            {"input": "conv.cache", "output": "conv", "kind": "cache", "shape": FEATURES},
+        ],
+        "masks": [
+            {"name": "active", "patch": PATCH, "size": [HEIGHT, WIDTH]},
+            {"name": "grown", "patch": PATCH // 2, "size": FEATURES[1:3]},
+        ],
+        "layers": [
+            {"name": "image", "op_type": "Image", "shape": FRAME, "macs": 0, "mask": "active"},
+            {"name": "conv", "op_type": "Conv", "shape": FEATURES, "macs": 1000, "mask": "grown"},
+        ],
+        "dense": [],
+        "macs": 1000,
+        "coverage": 1.0,
     }
     onnx.helper.set_model_props(proto, {"patchskip": json.dumps(metadata)})
     path = tmp_path / "native.onnx"
