@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from typing import List, Tuple
 
 PLUGINS = os.path.dirname(os.path.realpath(__file__))
 LIBRARY = os.path.join(PLUGINS, "libpatchskip.so")
@@ -35,7 +36,7 @@ ISAS = {
         ("portable", ["-march=armv8-a"]),
     ],
 }
-OTHER_MACHINE = [("portable", [])]  # type: List[Tuple[str, List[str]]]
+OTHER_MACHINE: List[Tuple[str, List[str]]] = [("portable", [])]
 
 KERNELS = os.path.join("cpu", "kernels.cc")
 

@@ -8,6 +8,7 @@ import ctypes
 import os
 import platform
 import struct
+from typing import Dict
 
 import numpy as np
 
@@ -22,7 +23,7 @@ DTYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int32): 6}
 INTS, FLOATS, STRING = 0, 1, 2
 MAX_RANK = 6
 
-_loaded = {}  # type: Dict[str, ctypes.CDLL]
+_loaded: Dict[str, ctypes.CDLL] = {}
 
 
 class _Attribute(ctypes.Structure):

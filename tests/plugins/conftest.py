@@ -1,4 +1,5 @@
 """Makes `opcases`, the operators' cases and what runs them, importable by the tests of this folder."""
+
 import os
 import sys
 

@@ -1,11 +1,12 @@
-"""What the lists of cases do not say: values exactly on a threshold, drift, packing, several threads in one operator."""
+"""What the lists of cases do not say: values on a threshold, drift, NaN, activations' ranges, shared operators."""
+
 import threading
 
 import numpy as np
 import pytest
-from opcases.implementations import each
 from opcases.convolution import ACTIVATIONS, conv
 from opcases.convolution import depthwise as depthwise_conv
+from opcases.implementations import each
 from opcases.local import pool, resize
 from opcases.problems import Problem, float32_values, poison, problem, same_bits
 
@@ -39,14 +40,16 @@ def test_a_difference_equal_to_the_threshold_is_no_change(implementation, channe
     attributes = dict(op_type="Identity", patch=4, cell=2, threshold=0.5)
     active = np.ones((1, 2), np.int32)
     y, changed = implementation.run(
-        call("PatchSkip", attributes, [active, cache, x], [cache, poison((1, 2), np.int32)], {0: 1}))
+        call("PatchSkip", attributes, [active, cache, x], [cache, poison((1, 2), np.int32)], {0: 1})
+    )
     assert changed.tolist() == [[0, 1]]
     assert (y[:, :, :4] == 0).all() and (y[:, :, 4:] == x[:, :, 4:]).all()
 
     gate = dict(mode="delta", patch=4, cell=2, threshold=0.5)
     reference = np.zeros((2, 4, channels), np.float32)
     active, new = implementation.run(
-        call("PatchGate", gate, [x, reference], [poison((1, 2), np.int32), reference], {1: 1}))
+        call("PatchGate", gate, [x, reference], [poison((1, 2), np.int32), reference], {1: 1})
+    )
     assert active.tolist() == [[0, 1]]
     assert (new[:, :2] == 0).all() and (new[:, 2:] == x[0, 0, 4, 0]).all()
 
@@ -60,8 +63,7 @@ def test_differences_of_either_sign_do_not_cancel_across_cells_or_channels(imple
     outputs = [poison(x.shape), poison((1, 1), np.int32)]
     for cell, changed in ((1, 1), (2, 1), (4, 0)):  # within one cell they do: noise is averaged away
         attributes = dict(op_type="Identity", patch=4, cell=cell, threshold=0.5)
-        found = implementation.run(
-            call("PatchSkip", attributes, [np.ones((1, 1), np.int32), cache, x], outputs))[1]
+        found = implementation.run(call("PatchSkip", attributes, [np.ones((1, 1), np.int32), cache, x], outputs))[1]
         assert found.tolist() == [[changed]], cell
 
 
@@ -77,11 +79,13 @@ def test_slow_drift_adds_up(implementation, operator):
             attributes = dict(op_type="Identity", patch=2, cell=1, threshold=0.25)
             inputs = [np.ones((1, 1), np.int32), state, x]
             state, changed = implementation.run(
-                call(operator, attributes, inputs, [state, poison((1, 1), np.int32)], {0: 1}))
+                call(operator, attributes, inputs, [state, poison((1, 1), np.int32)], {0: 1})
+            )
         else:
             attributes = dict(mode="delta", patch=2, cell=2, threshold=0.25)
             changed, state = implementation.run(
-                call(operator, attributes, [x, state], [poison((1, 1), np.int32), state], {1: 1}))
+                call(operator, attributes, [x, state], [poison((1, 1), np.int32), state], {1: 1})
+            )
         history.append(int(changed[0, 0]))
     assert history == [1, 0, 0, 1, 0, 0, 1, 0]
 
@@ -92,7 +96,9 @@ def test_slow_drift_adds_up(implementation, operator):
 def test_a_nan_in_the_halo_is_read_and_goes_no_further(implementation, make, activation, params):
     """MaxPool is left out: it may lose a NaN, as ONNX Runtime's does."""
     tag = "nan-{}{}".format(activation, len(params))
-    case = problem(make(tag, (9, 9), 19, 19, patch=3, mask="checkerboard", in_place=0, activation=activation, params=params))
+    case = problem(
+        make(tag, (9, 9), 19, 19, patch=3, mask="checkerboard", in_place=0, activation=activation, params=params)
+    )
     x = case.inputs[2].copy()
     x[0, x.shape[1] // 3, 1, 2] = np.nan  # beside active patches, and in an inactive one (Resize: on the border)
     inputs = case.inputs[:2] + [x] + case.inputs[3:]
@@ -107,8 +113,15 @@ def test_a_nan_in_the_halo_is_read_and_goes_no_further(implementation, make, act
 @each
 @pytest.mark.parametrize("activation, params", ACTIVATIONS, ids=lambda value: str(value))
 def test_activation_over_its_whole_range(implementation, activation, params):
-    values = np.concatenate([np.linspace(-110, 110, 40000), np.linspace(-1, 1, 10001), np.logspace(-45, 38, 8000),
-                             -np.logspace(-45, 38, 8000), [np.inf, 0.0, -0.0]]).astype(np.float32)
+    values = np.concatenate(
+        [
+            np.linspace(-110, 110, 40000),
+            np.linspace(-1, 1, 10001),
+            np.logspace(-45, 38, 8000),
+            -np.logspace(-45, 38, 8000),
+            [np.inf, 0.0, -0.0],
+        ]
+    ).astype(np.float32)
     if activation in ("SiLU", "HardSwish"):
         values = values[values > -1e30]  # x times what has long been rounded to 0
     else:

@@ -1,4 +1,5 @@
 """plugins/library.py and plugins/build.py: what they say when something is missing, and what is in the library."""
+
 import os
 import platform
 import shutil
@@ -11,7 +12,7 @@ import pytest
 from patchskip.plugins import build, library
 from patchskip.runtime.errors import PatchskipError
 
-LIBRARY_SOURCE = "const char* {}(void) {{ return \"0\"; }}\n"
+LIBRARY_SOURCE = 'const char* {}(void) {{ return "0"; }}\n'
 
 
 def compile_shared(tmp_path, source):
@@ -56,8 +57,7 @@ def test_library_of_another_machine(tmp_path):
 
 
 def test_library_of_another_version(tmp_path):
-    names = ["ps_" + name for name in
-             "last_error create run destroy isa isas set_isa set_threads".split()]
+    names = ["ps_" + name for name in "last_error create run destroy isa isas set_isa set_threads".split()]
     source = LIBRARY_SOURCE.format("ps_version") + "".join("void {}(void) {{}}\n".format(name) for name in names)
     with pytest.raises(PatchskipError, match="version 0, this package needs " + library.VERSION):
         library.load(str(compile_shared(tmp_path, source)))

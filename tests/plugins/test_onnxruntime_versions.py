@@ -1,4 +1,5 @@
 """The library in an old and in the newest ONNX Runtime: two frames of a stateful model, its state bound in place."""
+
 import os
 import subprocess
 import sys
@@ -41,8 +42,10 @@ def environment(folder, requirements):
     """A virtual environment with `requirements`; -> its Python. Skips the test where they cannot be had."""
     python = os.path.join(str(folder), "bin", "python")
     pip = [sys.executable, "-m", "pip", "--python", python]
-    for command in ([sys.executable, "-m", "venv", "--without-pip", str(folder)],
-                    pip + ["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", *requirements]):
+    for command in (
+        [sys.executable, "-m", "venv", "--without-pip", str(folder)],
+        pip + ["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", *requirements],
+    ):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
         if done.returncode:
             pytest.skip("cannot install {}: {}".format(" ".join(requirements), done.stdout.strip()[-300:]))
@@ -68,15 +71,22 @@ def test_state_in_place(age, tmp_path):
     arrays = tmp_path / "arrays.npz"
     np.savez(arrays, x0=case.inputs[0], x1=case.inputs[1], x2=case.inputs[2])
     (tmp_path / "program.py").write_text(PROGRAM)
-    done = subprocess.run([python, "program.py", "case.onnx", library.path(), str(arrays)], cwd=str(tmp_path),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    done = subprocess.run(
+        [python, "program.py", "case.onnx", library.path(), str(arrays)],
+        cwd=str(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+    )
     assert done.returncode == 0, done.stdout
     if age == "oldest":
         assert done.stdout.strip().splitlines()[-1] == version
 
     found = np.load(str(arrays) + ".result.npy")
     weights = case.inputs[3:]
-    dense = patches.patch_skip(np.ones_like(case.inputs[0]), case.inputs[1], case.inputs[2], *weights, **case.attributes)[0]
+    dense = patches.patch_skip(
+        np.ones_like(case.inputs[0]), case.inputs[1], case.inputs[2], *weights, **case.attributes
+    )[0]
     expected = patches.patch_skip(case.inputs[0], dense, case.inputs[2] * 2, *weights, **case.attributes)[0]
     assert 0 < case.inputs[0].sum() < case.inputs[0].size
     assert np.allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())

@@ -1,4 +1,5 @@
 """Every implementation of the operators on every case: docs/op-spec.md, as the numpy reference has it."""
+
 import numpy as np
 import pytest
 from opcases.cases import CASES
@@ -28,4 +29,5 @@ def assert_same(case, one, other, otherwise):
     """The computed values are the same bit for bit."""
     differ = ~same_bits(one, other) & case.chosen
     assert not differ.any(), "{}: {} of {} values, the first at {}".format(
-        otherwise, differ.sum(), case.chosen.sum(), np.argwhere(differ)[0])
+        otherwise, differ.sum(), case.chosen.sum(), np.argwhere(differ)[0]
+    )

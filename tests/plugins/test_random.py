@@ -1,4 +1,5 @@
 """Every implementation on 200 cases drawn at random."""
+
 import pytest
 from opcases import problems
 from opcases.implementations import each

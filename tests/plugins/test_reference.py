@@ -2,6 +2,7 @@
 
 Both are fed the same cases, with every patch active and nothing gated, so whatever the two do not share shows.
 """
+
 import functools
 
 import numpy as np
@@ -15,8 +16,11 @@ from opcases.problems import full, problem
 from patchskip.plugins.reference import patches
 
 STANDARD = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "Resize", "Concat", "Add", "Mul")
-CASES = [spec for spec in convolution.CASES + local.CASES
-         if spec.op_type in STANDARD and not spec.cell and spec.mask in ("random", "full")]
+CASES = [
+    spec
+    for spec in convolution.CASES + local.CASES
+    if spec.op_type in STANDARD and not spec.cell and spec.mask in ("random", "full")
+]
 
 # op_type -> attributes that ONNX's operator has under the same name.
 ATTRIBUTES = {
@@ -38,22 +42,41 @@ def onnx_nodes(case):
     call = case.attributes
     op_type = call["op_type"]
     size = case.inputs[1].shape[1:3]
-    attributes = dict(DEFAULTS.get(op_type, {}), **{
-        key: call[key] if isinstance(call[key], (str, int)) else list(call[key])
-        for key in ATTRIBUTES.get(op_type, ()) if key in call
-    })
+    attributes = dict(
+        DEFAULTS.get(op_type, {}),
+        **{
+            key: call[key] if isinstance(call[key], (str, int)) else list(call[key])
+            for key in ATTRIBUTES.get(op_type, ())
+            if key in call
+        },
+    )
     operands = ["x{}".format(i) for i in range(len(case.inputs) - 2)]
     residual = operands.pop() if call.get("residual", "none") != "none" else None
     if op_type == "ConvTranspose":
         attributes["output_padding"] = [
-            n - ((i - 1) * s + (k - 1) * d + 1 - b - e) for n, i, s, k, d, b, e in zip(
-                size, case.inputs[2].shape[1:3], call["strides"], call["kernel_shape"], call["dilations"],
-                call["pads"][:2], call["pads"][2:])
+            n - ((i - 1) * s + (k - 1) * d + 1 - b - e)
+            for n, i, s, k, d, b, e in zip(
+                size,
+                case.inputs[2].shape[1:3],
+                call["strides"],
+                call["kernel_shape"],
+                call["dilations"],
+                call["pads"][:2],
+                call["pads"][2:],
+            )
         ]
     if op_type in ("MaxPool", "AveragePool"):
-        whole = [(i + b + e - (k - 1) * d - 1) // s + 1 for i, b, e, k, d, s in zip(
-            case.inputs[2].shape[1:3], call["pads"][:2], call["pads"][2:], call["kernel_shape"],
-            call.get("dilations", (1, 1)), call["strides"])]
+        whole = [
+            (i + b + e - (k - 1) * d - 1) // s + 1
+            for i, b, e, k, d, s in zip(
+                case.inputs[2].shape[1:3],
+                call["pads"][:2],
+                call["pads"][2:],
+                call["kernel_shape"],
+                call.get("dilations", (1, 1)),
+                call["strides"],
+            )
+        ]
         attributes["ceil_mode"] = int(tuple(whole) != tuple(size))
     if op_type == "Resize":
         operands += ["", "", "sizes"]
@@ -65,7 +88,10 @@ def onnx_nodes(case):
         source = "summed"
     params = list(call.get("activation_params", ()))
     if activation is None:
-        nodes += [helper.make_node("Sigmoid", [source], ["gate"]), helper.make_node("Mul", [source, "gate"], ["active"])]
+        nodes += [
+            helper.make_node("Sigmoid", [source], ["gate"]),
+            helper.make_node("Mul", [source, "gate"], ["active"]),
+        ]
     elif activation == "Clip":
         nodes.append(helper.make_node("Clip", [source, "low", "high"], ["active"]))
     elif activation == "PRelu":
@@ -98,8 +124,7 @@ def run_standard(case):
     }
     channels = case.inputs[1].shape[3]
     params = np.asarray(case.attributes.get("activation_params", ()), np.float32)
-    constants = [onnx.numpy_helper.from_array(
-        np.array((1, channels) + case.inputs[1].shape[1:3], np.int64), "sizes")]
+    constants = [onnx.numpy_helper.from_array(np.array((1, channels) + case.inputs[1].shape[1:3], np.int64), "sizes")]
     if len(params) == 2:
         constants += [onnx.numpy_helper.from_array(np.array(v), name) for v, name in zip(params, ("low", "high"))]
     if len(params):
@@ -107,7 +132,8 @@ def run_standard(case):
     nodes = onnx_nodes(case)
     used = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
-        nodes, "case",
+        nodes,
+        "case",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, x.shape) for name, x in feeds.items()],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
         [constant for constant in constants if constant.name in used],
@@ -126,8 +152,15 @@ COARSER = {"Resize": 40, "SiLU": 4, "Sigmoid": 4}
 def test_dense_operator_is_onnx_s(spec):
     case = full(problem(spec))
     expected = patches.patch_skip(*case.inputs, **case.attributes)[0]
-    tolerance = bounds.patch_skip(spec.op_type, case.inputs[2:], spec.output[:2], spec.activation,
-                                  case.attributes.get("activation_params", ()), spec.residual, spec.attributes)
+    tolerance = bounds.patch_skip(
+        spec.op_type,
+        case.inputs[2:],
+        spec.output[:2],
+        spec.activation,
+        case.attributes.get("activation_params", ()),
+        spec.residual,
+        spec.attributes,
+    )
     tolerance *= max(COARSER.get(spec.op_type, 2), COARSER.get(spec.activation, 2))
     found = run_standard(case)
     assert found.shape == expected.shape

@@ -1,4 +1,5 @@
 """What is wrong is named, and nothing is written."""
+
 import pytest
 from opcases.implementations import IMPLEMENTATIONS
 from opcases.native import Refused

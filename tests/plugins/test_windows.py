@@ -1,4 +1,5 @@
 """The windows of docs/op-spec.md: what a change of the input can reach is a candidate, and hardly anything else is."""
+
 import numpy as np
 import pytest
 from opcases import convolution, local
@@ -7,9 +8,13 @@ from opcases.specs import Skip
 
 from patchskip.plugins.reference import patches
 
-CASES = [spec for spec in convolution.KERNELS + convolution.TRANSPOSED + local.CASES
-         if isinstance(spec, Skip) and spec.op_type in ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "Resize")
-         and not spec.cell]
+CASES = [
+    spec
+    for spec in convolution.KERNELS + convolution.TRANSPOSED + local.CASES
+    if isinstance(spec, Skip)
+    and spec.op_type in ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "Resize")
+    and not spec.cell
+]
 
 
 def windows(spec):
@@ -70,6 +75,6 @@ def test_candidates_are_what_a_change_reaches(spec):
             reached[y // patch, column // patch] = 1
         assert (candidates >= reached).all()
         if spec.op_type in ("Conv", "MaxPool", "AveragePool"):
-            # A window wholly in the padding is clamped to the border: more than need be. Taps of a dilation skip pixels.
+            # A window wholly in the padding is clamped to the border, a superset; dilated taps skip pixels.
             loose = max(spec.attributes.get("dilations", (1, 1))) > 1 or "wide-pads" in spec.name
             assert loose or (candidates == reached).all()

@@ -1,9 +1,10 @@
 """The cases that every implementation of the operators must pass, and the implementations.
 
-specs       what a case is: data
-convolution, local, masks, gates    the lists of cases, by operator
-problems    a case's arrays, its expected outputs and how far from them a result may lie
-bounds      that tolerance, derived from the arithmetic
-casefile    problems as a file for the conformance runner, and its answers
-native, runner, session    the implementations: the C interface, the runner under an emulator, ONNX Runtime
+specs                                what a case is: data
+convolution, local, gates, cases     the lists of cases by operator, and their sum
+randomised, refusals                 cases drawn at random; calls that must be refused
+problems, bounds                     a case's arrays, what is expected of it, and how far off a result may be
+implementations                      what is tested, in one table:
+native, session, runner              the C interface, ONNX Runtime, the conformance runner (also under an emulator)
+casefile                             problems as a file for that runner, and its answers
 """

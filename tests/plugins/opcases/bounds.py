@@ -4,6 +4,7 @@ A float32 sum of K products errs by at most K u sum|products|, with u = 2^-24; r
 sound implementation stays under a few sqrt(K) u sum|products|, which is what is asked for. Operators that only move
 values have no error at all.
 """
+
 import math
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Problems as a file for the conformance runner, and its answers. The formats are in plugins/conformance/casefile.h."""
+
 import struct
 
 import numpy as np

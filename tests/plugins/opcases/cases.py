@@ -1,4 +1,5 @@
 """The list of cases, of every operator: what each implementation must pass."""
+
 from . import convolution, gates, local
 from .problems import full, problem, without_cache
 from .specs import Skip

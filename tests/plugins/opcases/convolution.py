@@ -1,4 +1,5 @@
-"""Cases of Conv and ConvTranspose: shapes by their relation to the tile, then kernels, activations, residuals, gates."""
+"""Cases of Conv and ConvTranspose: shapes by their relation to the tile, kernels, activations, residuals, gates."""
+
 from .specs import MASKS, Skip
 
 CHANNELS = (1, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65, 80, 128)
@@ -32,7 +33,11 @@ def conv(tag, size, c_in, c_out, kernel=3, stride=1, dilation=1, pads=None, grou
         pads = tuple(r // 2 for r in reach) + tuple(r - r // 2 for r in reach)
     output = tuple((n + pads[i] + pads[i + 2] - reach[i] - 1) // stride[i] + 1 for i, n in enumerate(size))
     attributes = {
-        "kernel_shape": kernel, "strides": stride, "dilations": dilation, "pads": pads, "group": group,
+        "kernel_shape": kernel,
+        "strides": stride,
+        "dilations": dilation,
+        "pads": pads,
+        "group": group,
     }
     name = "conv-{}-{}x{}-{}to{}-k{}x{}".format(tag, *size, c_in, c_out, *kernel)
     return Skip(name, "Conv", (tuple(size) + (c_in,),), output + (c_out,), attributes, **rest)
@@ -49,7 +54,11 @@ def transpose(tag, size, c_in, c_out, kernel, stride, pads=(0, 0, 0, 0), output_
         for i, n in enumerate(size)
     )
     attributes = {
-        "kernel_shape": kernel, "strides": stride, "dilations": dilation, "pads": pads, "group": group,
+        "kernel_shape": kernel,
+        "strides": stride,
+        "dilations": dilation,
+        "pads": pads,
+        "group": group,
     }
     name = "transpose-{}-{}x{}-{}to{}-k{}x{}".format(tag, *size, c_in, c_out, *kernel)
     return Skip(name, "ConvTranspose", (tuple(size) + (c_in,),), output + (c_out,), attributes, **rest)
@@ -63,15 +72,38 @@ SHAPES = (
     + [conv("out", (6, 9), 24, c, kernel=1) for c in CHANNELS]
     + [depthwise("channels", (7, 6), c) for c in CHANNELS]
     + [depthwise("multiplier", (6, 5), c, 2) for c in (1, 3, 4, 8, 15, 16, 17, 24)]
-    + [conv("group", (5, 6), g * i, g * o, group=g) for g in (2, 3) for i, o in
-       ((1, 2), (3, 5), (4, 4), (5, 3), (8, 16), (16, 8), (17, 15), (32, 33))]
+    + [
+        conv("group", (5, 6), g * i, g * o, group=g)
+        for g in (2, 3)
+        for i, o in ((1, 2), (3, 5), (4, 4), (5, 3), (8, 16), (16, 8), (17, 15), (32, 33))
+    ]
     + [conv("group-pointwise", (5, 6), 2 * c, 2 * c, kernel=1, group=2) for c in (3, 16, 29)]
-    + [conv("pixels", size, 8, 16, mask="full") for size in
-       ((1, 1), (1, 2), (3, 1), (1, 7), (2, 4), (3, 3), (1, 13), (4, 4), (5, 5), (1, 17), (23, 1), (7, 7), (8, 8))]
-    + [conv("pixels", size, 16, 48, kernel=1, mask="full") for size in
-       ((1, 1), (1, 3), (1, 5), (2, 3), (1, 7), (2, 4), (3, 3), (1, 11), (1, 13), (4, 4), (1, 31), (7, 7))]
-    + [depthwise("pixels", size, 16, mask="full") for size in
-       ((1, 1), (1, 2), (3, 1), (1, 7), (2, 4), (3, 3), (1, 13), (5, 5), (1, 17), (23, 1), (8, 8))]
+    + [
+        conv("pixels", size, 8, 16, mask="full")
+        for size in (
+            (1, 1),
+            (1, 2),
+            (3, 1),
+            (1, 7),
+            (2, 4),
+            (3, 3),
+            (1, 13),
+            (4, 4),
+            (5, 5),
+            (1, 17),
+            (23, 1),
+            (7, 7),
+            (8, 8),
+        )
+    ]
+    + [
+        conv("pixels", size, 16, 48, kernel=1, mask="full")
+        for size in ((1, 1), (1, 3), (1, 5), (2, 3), (1, 7), (2, 4), (3, 3), (1, 11), (1, 13), (4, 4), (1, 31), (7, 7))
+    ]
+    + [
+        depthwise("pixels", size, 16, mask="full")
+        for size in ((1, 1), (1, 2), (3, 1), (1, 7), (2, 4), (3, 3), (1, 13), (5, 5), (1, 17), (23, 1), (8, 8))
+    ]
 )
 
 KERNELS = [
@@ -113,8 +145,15 @@ ACTIVATED = [
 ]
 
 RESIDUAL = [
-    make("residual-{}-{}".format(residual, activation), (9, 7), *channels, activation=activation, params=params,
-         residual=residual, **rest)
+    make(
+        "residual-{}-{}".format(residual, activation),
+        (9, 7),
+        *channels,
+        activation=activation,
+        params=params,
+        residual=residual,
+        **rest,
+    )
     for residual in ("before", "after")
     for activation, params in (("None", ()), ("Relu", ()), ("SiLU", ()), ("PRelu", "per channel"))
     for make, channels, rest in (
@@ -143,8 +182,15 @@ TRANSPOSED = [
 
 # Every mask, patch side and memory.
 MASKED = [
-    make("{}-p{}-{}".format(mask.replace(" ", "-"), patch, "inplace" if in_place else "copied"), size, *channels,
-         mask=mask, patch=patch, in_place=in_place, **rest)
+    make(
+        "{}-p{}-{}".format(mask.replace(" ", "-"), patch, "inplace" if in_place else "copied"),
+        size,
+        *channels,
+        mask=mask,
+        patch=patch,
+        in_place=in_place,
+        **rest,
+    )
     for i, mask in enumerate(MASKS)
     for j, patch in enumerate((1, 2, 3, 4, 8, 16, 40))
     for make, size, channels, rest, in_place in (
@@ -156,8 +202,18 @@ MASKED = [
 ]
 
 GATED = [
-    make("gated-p{}-c{}-{}-{}".format(patch, cell, cache, mask), size, *channels, patch=patch, cell=cell, cache=cache,
-         mask=mask, in_place=in_place, activation="SiLU", **rest)
+    make(
+        "gated-p{}-c{}-{}-{}".format(patch, cell, cache, mask),
+        size,
+        *channels,
+        patch=patch,
+        cell=cell,
+        cache=cache,
+        mask=mask,
+        in_place=in_place,
+        activation="SiLU",
+        **rest,
+    )
     for patch, cell in ((1, 1), (2, 1), (2, 2), (3, 1), (3, 3), (4, 2), (4, 4), (8, 2), (8, 4), (8, 8), (16, 8))
     for cache, mask, in_place in (("random", "random", 1), ("random", "full", 0), ("nan", "random", 1))
     for make, size, channels, rest in (

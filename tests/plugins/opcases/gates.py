@@ -1,4 +1,5 @@
 """Cases of PatchMask and PatchGate."""
+
 from .local import IMAGENET
 from .specs import MASKS, Gate, Mask
 
@@ -41,15 +42,30 @@ def masks():
     yield mask("transpose-k3s2d2", (17, 19), 1, (8, 9), 1, transposed(3, 2, 1, 2))
     for tag, n_in, n_out in (("up", (8, 9), (16, 18)), ("odd", (8, 9), (13, 11)), ("down", (16, 18), (7, 9))):
         yield mask("nearest-" + tag, n_out, 1, n_in, 1, *[(i, o, 0, 0) for i, o in zip(n_in, n_out)])
-        yield mask("linear-" + tag, n_out, 2, n_in, 1,
-                   *[(2 * i, 2 * o, i - o, i - o + 2 * o) for i, o in zip(n_in, n_out)])
+        yield mask(
+            "linear-" + tag, n_out, 2, n_in, 1, *[(2 * i, 2 * o, i - o, i - o + 2 * o) for i, o in zip(n_in, n_out)]
+        )
         yield mask("corners-" + tag, n_out, 2, n_in, 1, *[(i - 1, o - 1, 0, o - 1) for i, o in zip(n_in, n_out)])
     for count in (2, 3, 5, 16):
         windows = POINTWISE * 2, window(3, begin=1) * 2
-        yield Mask("patchmask-join-{}".format(count), (14, 15), 2, ((14, 15),) * count, (2,) * count,
-                   tuple(v for i in range(count) for v in windows[i % 2]), ("single",) * count)
-    yield Mask("patchmask-join-scales", (14, 15), 2, ((14, 15), (28, 30), (7, 8)), (2, 4, 1),
-               POINTWISE * 2 + window(3, 2, begin=1) * 2 + (1, 2, 0, 0) * 2, ("single", "random", "last row"))
+        yield Mask(
+            "patchmask-join-{}".format(count),
+            (14, 15),
+            2,
+            ((14, 15),) * count,
+            (2,) * count,
+            tuple(v for i in range(count) for v in windows[i % 2]),
+            ("single",) * count,
+        )
+    yield Mask(
+        "patchmask-join-scales",
+        (14, 15),
+        2,
+        ((14, 15), (28, 30), (7, 8)),
+        (2, 4, 1),
+        POINTWISE * 2 + window(3, 2, begin=1) * 2 + (1, 2, 0, 0) * 2,
+        ("single", "random", "last row"),
+    )
     yield mask("large", (144, 192), 1, (144, 192), 1, window(3, begin=1))
 
 
@@ -65,14 +81,25 @@ def gates():
         form = dict(layout=layout, dtype=dtype)
         for differs in ("none", "some", "nan reference", "smallest"):
             yield gate("plain-" + layout, "exact", (33, 35, 3), 16, differs=differs, **form)
-            yield gate("scaled-" + layout, "exact", (33, 35, 3), 8, differs=differs, channels=(2, 1, 0), **form, **IMAGENET)
+            yield gate(
+                "scaled-" + layout, "exact", (33, 35, 3), 8, differs=differs, channels=(2, 1, 0), **form, **IMAGENET
+            )
         yield gate("biased-" + layout, "exact", (17, 18, 3), 4, bias=(0.3, -0.1, 12.7), **form)
         yield gate("candidates-" + layout, "exact", (33, 35, 3), 16, "checkerboard", **form)
         for patch, cell in ((4, 1), (4, 4), (8, 2), (16, 8), (3, 3)):
             tag = "c{}-{}".format(cell, layout)
             yield gate(tag, "delta", (33, 35, 3), patch, cell=cell, **form)
-            yield gate(tag + "-scaled", "delta", (33, 35, 3), patch, "random", cell=cell, channels=(2, 1, 0),
-                       **form, **IMAGENET)
+            yield gate(
+                tag + "-scaled",
+                "delta",
+                (33, 35, 3),
+                patch,
+                "random",
+                cell=cell,
+                channels=(2, 1, 0),
+                **form,
+                **IMAGENET,
+            )
         yield gate("none-" + layout, "delta", (33, 35, 3), 8, differs="none", cell=4, **form)
         yield gate("first-" + layout, "delta", (33, 35, 3), 8, differs="nan reference", cell=4, **form)
     for mode in ("exact", "delta"):
@@ -84,8 +111,15 @@ def gates():
             yield gate("activation-candidates", mode, (13, 14, 12), 4, "random", differs=differs, **cell)
         for kind in MASKS:
             for in_place in (0, 1) if mode == "delta" else (0,):
-                yield gate("{}-{}".format(kind.replace(" ", "-"), in_place), mode, (13, 14, 7), 2, kind,
-                           in_place=in_place, **cell)
+                yield gate(
+                    "{}-{}".format(kind.replace(" ", "-"), in_place),
+                    mode,
+                    (13, 14, 7),
+                    2,
+                    kind,
+                    in_place=in_place,
+                    **cell,
+                )
         yield gate("beyond-map", mode, (5, 6, 8), 16, **cell)
         yield gate("one-pixel", mode, (1, 1, 8), 16, **cell)
         yield gate("tall", mode, (37, 1, 8), 2, **cell)

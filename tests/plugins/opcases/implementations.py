@@ -1,4 +1,5 @@
 """What can run a problem: one table. An implementation has `run(problem, threads) -> outputs`, or raises Refused."""
+
 import functools
 
 import pytest

@@ -1,4 +1,5 @@
 """Cases of PatchSkip's other operators: pools, Resize, Add, Mul, Concat, Identity, ChannelMap, Image, Flatten."""
+
 from .convolution import ACTIVATIONS, pair
 from .specs import MASKS, Skip
 
@@ -6,8 +7,9 @@ from .specs import MASKS, Skip
 def pool(op_type, tag, size, channels, kernel, stride, pads=(0, 0, 0, 0), dilation=None, ceil=0, count=None, **rest):
     kernel, stride = pair(kernel), pair(stride)
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, pair(dilation or 1))]
-    output = tuple((n + pads[i] + pads[i + 2] - spans[i] + ceil * (stride[i] - 1)) // stride[i] + 1
-                   for i, n in enumerate(size))
+    output = tuple(
+        (n + pads[i] + pads[i + 2] - spans[i] + ceil * (stride[i] - 1)) // stride[i] + 1 for i, n in enumerate(size)
+    )
     attributes = {"kernel_shape": kernel, "strides": stride, "pads": pads}
     if dilation:
         attributes["dilations"] = pair(dilation)
@@ -54,7 +56,8 @@ def resize(tag, size, output, channels, mode, coordinates, rounding=None, **rest
     if rounding:
         attributes["nearest_mode"] = rounding
     name = "resize-{}-{}-{}-{}x{}to{}x{}x{}{}".format(
-        mode, coordinates, rounding or "default", *size, *output, channels, tag)
+        mode, coordinates, rounding or "default", *size, *output, channels, tag
+    )
     return Skip(name, "Resize", (tuple(size) + (channels,),), tuple(output) + (channels,), attributes, **rest)
 
 
@@ -92,10 +95,13 @@ def pointwises():
         for channels in (1, 3, 8, 15, 16, 17, 33, 64, 65):
             yield pointwise(op_type, "channels", (7, 6), channels, operands)
         for i, (activation, params) in enumerate(ACTIVATIONS):
-            yield pointwise(op_type, "{}{}".format(activation, i), (6, 7), 19, operands,
-                            activation=activation, params=params)
+            yield pointwise(
+                op_type, "{}{}".format(activation, i), (6, 7), 19, operands, activation=activation, params=params
+            )
         for patch, cell in ((1, 1), (2, 2), (4, 1), (4, 2), (8, 8)):
-            yield pointwise(op_type, "gated-p{}-c{}".format(patch, cell), (19, 18), 12, operands, patch=patch, cell=cell)
+            yield pointwise(
+                op_type, "gated-p{}-c{}".format(patch, cell), (19, 18), 12, operands, patch=patch, cell=cell
+            )
         yield pointwise(op_type, "gated-nan", (9, 10), 12, operands, patch=2, cell=1, cache="nan")
     for mask in MASKS:
         for patch in (1, 3, 4, 16):
@@ -113,12 +119,27 @@ def concat(tag, size, channels, **rest):
 
 def channel_map(tag, size, c_in, channels, **rest):
     name = "channelmap-{}-{}x{}x{}".format(tag, *size, c_in)
-    return Skip(name, "ChannelMap", (tuple(size) + (c_in,),), tuple(size) + (len(channels),),
-                {"channels": tuple(channels)}, **rest)
+    return Skip(
+        name,
+        "ChannelMap",
+        (tuple(size) + (c_in,),),
+        tuple(size) + (len(channels),),
+        {"channels": tuple(channels)},
+        **rest,
+    )
 
 
 def rearrangements():
-    for channels in ((1, 1), (3, 5), (16, 16), (17, 15, 1), (8, 24, 8), (4, 4, 4, 4), (1, 2, 3, 4, 5), (32, 64, 1, 7, 16)):
+    for channels in (
+        (1, 1),
+        (3, 5),
+        (16, 16),
+        (17, 15, 1),
+        (8, 24, 8),
+        (4, 4, 4, 4),
+        (1, 2, 3, 4, 5),
+        (32, 64, 1, 7, 16),
+    ):
         yield concat("channels", (7, 6), channels)
     yield concat("activation", (5, 7), (9, 8), activation="HardSwish")
     yield concat("gated", (18, 17), (9, 8, 3), patch=4, cell=2)
@@ -181,5 +202,6 @@ def flattens():
     yield flatten("activation", [(8, 8), (4, 4)], 9, patch=2, activation="Sigmoid")
 
 
-CASES = (list(pools()) + list(resizes()) + list(pointwises()) + list(rearrangements()) + list(images())
-         + list(flattens()))
+CASES = (
+    list(pools()) + list(resizes()) + list(pointwises()) + list(rearrangements()) + list(images()) + list(flattens())
+)

@@ -1,4 +1,5 @@
 """The C interface through ctypes, in memory with guards."""
+
 import numpy as np
 
 from patchskip.plugins import library

@@ -1,4 +1,5 @@
 """A case's arrays, drawn from its name; the outputs expected of it, and how far from them a result may lie."""
+
 import zlib
 from typing import NamedTuple
 
@@ -78,9 +79,7 @@ def float32_values(values):
 
 
 def normalise(attributes):
-    return {
-        key: float32_values(value) if key in ("scale", "bias") else value for key, value in attributes.items()
-    }
+    return {key: float32_values(value) if key in ("scale", "bias") else value for key, value in attributes.items()}
 
 
 # PatchSkip
@@ -135,8 +134,16 @@ def _skip(spec):
     if not spec.cell and draw(spec.name + " changed", (False, True)):
         outputs = outputs[:1]  # `changed` is optional
     return Problem(
-        spec.name, "PatchSkip", call, [active, cache] + operands, constants, outputs, {0: 1} if in_place else {},
-        [expected, changed][: len(outputs)], [tolerance, 0][: len(outputs)], chosen,
+        spec.name,
+        "PatchSkip",
+        call,
+        [active, cache] + operands,
+        constants,
+        outputs,
+        {0: 1} if in_place else {},
+        [expected, changed][: len(outputs)],
+        [tolerance, 0][: len(outputs)],
+        chosen,
     )
 
 
@@ -211,7 +218,9 @@ def _mask(spec):
     ]
     call = dict(size=spec.size, patch=spec.patch, in_patch=spec.in_patch, windows=spec.windows)
     expected = patches.patch_mask(masks, **call)
-    return Problem(spec.name, "PatchMask", call, masks, (), [poison(expected.shape, np.int32)], {}, [expected], [0], None)
+    return Problem(
+        spec.name, "PatchMask", call, masks, (), [poison(expected.shape, np.int32)], {}, [expected], [0], None
+    )
 
 
 def _gate(spec):
@@ -232,8 +241,9 @@ def _gate(spec):
         reference = patches.cell_means(value[0], cell).astype(np.float32)
         _disturb(reference, patch // cell, spec.differs, rng, float(np.nanstd(value)) + 0.1)
         cells = np.abs(patches.cell_means(value[0], cell) - reference).mean(axis=-1)
-        call["threshold"] = 0.25 if spec.differs == "none" else _between(
-            _largest(cells, patch // cell, grid).reshape(-1))
+        call["threshold"] = (
+            0.25 if spec.differs == "none" else _between(_largest(cells, patch // cell, grid).reshape(-1))
+        )
     else:
         reference = value.copy()
         _disturb(reference[0], patch, spec.differs, rng, 3.0)
@@ -276,7 +286,9 @@ def full(problem):
     call = {key: value for key, value in problem.attributes.items() if key not in ("threshold", "cell")}
     active = np.ones_like(problem.inputs[0])
     outputs = [poison(problem.outputs[0].shape)]
-    return problem._replace(name=problem.name + " full", attributes=call, inputs=[active] + problem.inputs[1:], outputs=outputs, alias={})
+    return problem._replace(
+        name=problem.name + " full", attributes=call, inputs=[active] + problem.inputs[1:], outputs=outputs, alias={}
+    )
 
 
 def without_cache(problem):
@@ -305,8 +317,17 @@ def check(problem, outputs):
                 at = tuple(int(v) for v in np.unravel_index(worst.argmax(), worst.shape))
             raise AssertionError(
                 "{}: output {}: {} of {} elements wrong; at {} found {!r}, expected {!r} within {:.3g}{}".format(
-                    problem.name, i, int(wrong.sum()), wrong.size, at, found[at], expected[at], tolerance[at],
-                    "" if problem.chosen is None or i or problem.chosen[at] else " (kept from the cache)"))
+                    problem.name,
+                    i,
+                    int(wrong.sum()),
+                    wrong.size,
+                    at,
+                    found[at],
+                    expected[at],
+                    tolerance[at],
+                    "" if problem.chosen is None or i or problem.chosen[at] else " (kept from the cache)",
+                )
+            )
 
 
 def same_bits(a, b):

@@ -1,4 +1,5 @@
 """Cases drawn at random over everything that the lists vary one thing at a time. Case number n is always the same."""
+
 import random
 
 from .convolution import ACTIVATIONS, conv, transpose
@@ -9,8 +10,22 @@ from .specs import MASKS
 def draw(number):
     """-> Skip number `number`."""
     rng = random.Random(number)
-    kinds = ("conv", "conv", "conv", "depthwise", "depthwise", "grouped", "transpose", "pool", "resize", "pointwise",
-             "concat", "channel_map", "image", "flatten")
+    kinds = (
+        "conv",
+        "conv",
+        "conv",
+        "depthwise",
+        "depthwise",
+        "grouped",
+        "transpose",
+        "pool",
+        "resize",
+        "pointwise",
+        "concat",
+        "channel_map",
+        "image",
+        "flatten",
+    )
     kind = rng.choice(kinds)
     size = rng.randint(1, 24), rng.randint(1, 24)
     tag = "random{}".format(number)
@@ -43,8 +58,19 @@ def draw(number):
         extra = tuple(rng.randint(0, s - 1) for s in stride)
         pads = tuple(rng.randint(0, min(reach[i % 2] // 2, (size[i % 2] - 1) * stride[i % 2] // 2)) for i in range(4))
         c_out = group if group > 1 else rng.choice((1, 3, 8, 17, 32))
-        return transpose(tag, (min(size[0], 12), min(size[1], 12)), channels, c_out, kernel, stride,
-                         tuple(min(p, 5) for p in pads), extra, group, dilation, **rest)
+        return transpose(
+            tag,
+            (min(size[0], 12), min(size[1], 12)),
+            channels,
+            c_out,
+            kernel,
+            stride,
+            tuple(min(p, 5) for p in pads),
+            extra,
+            group,
+            dilation,
+            **rest,
+        )
     if kind == "pool":
         pads = tuple(rng.randint(0, kernel[i % 2] - 1) for i in range(4))
         lack = [max(0, kernel[i] - size[i] - pads[i] - pads[i + 2]) for i in range(2)]
@@ -57,20 +83,32 @@ def draw(number):
         mode = rng.choice(("nearest", "linear"))
         coordinates = rng.choice(("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners"))
         rounding = rng.choice(("floor", "ceil", "round_prefer_floor", "round_prefer_ceil"))
-        return resize("-" + tag, size, output, channels, mode, coordinates, rounding if mode == "nearest" else None,
-                      **rest)
+        return resize(
+            "-" + tag, size, output, channels, mode, coordinates, rounding if mode == "nearest" else None, **rest
+        )
     if kind == "pointwise":
         op_type = rng.choice(("Add", "Mul", "Identity"))
         return pointwise(op_type, tag, size, channels, 1 if op_type == "Identity" else 2, **rest)
     if kind == "concat":
         return concat(tag, size, [rng.randint(1, 40) for _ in range(rng.randint(1, 6))], **rest)
     if kind == "channel_map":
-        return channel_map(tag, size, channels, [rng.randint(-1, channels - 1) for _ in range(rng.randint(1, 50))], **rest)
+        return channel_map(
+            tag, size, channels, [rng.randint(-1, channels - 1) for _ in range(rng.randint(1, 50))], **rest
+        )
     if kind == "image":
         layout, dtype = rng.choice((("NCHW", "float32"), ("NHWC", "float32"), ("NHWC", "uint8")))
         channels = rng.choice((1, 3, 4))
         taken = [rng.randrange(channels) for _ in range(rng.choice((1, 3)))]
-        return image(tag, size, channels, layout, dtype, taken, [rng.uniform(-1, 1) for _ in taken],
-                     [rng.uniform(-9, 9) for _ in taken], **rest)
+        return image(
+            tag,
+            size,
+            channels,
+            layout,
+            dtype,
+            taken,
+            [rng.uniform(-1, 1) for _ in taken],
+            [rng.uniform(-9, 9) for _ in taken],
+            **rest,
+        )
     sizes = [size] + [(max(1, size[0] >> i), max(1, size[1] >> i)) for i in range(1, rng.randint(1, 4))]
     return flatten(tag, sizes, channels, **rest)

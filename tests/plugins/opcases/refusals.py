@@ -1,4 +1,5 @@
 """Calls that must be refused: (name, the problem, words that the message must hold)."""
+
 import numpy as np
 
 from .convolution import conv, depthwise, transpose
@@ -35,8 +36,11 @@ def refusals():
     yield "activation", set_attributes(plain, activation="Gelu"), ["activation", "Gelu"]
     yield "clip without limits", set_attributes(plain, activation="Clip"), ["Clip", "activation_params"]
     yield "clip's types", set_attributes(plain, activation="Clip", activation_params=(0, 6)), ["activation_params"]
-    yield "prelu's slopes", set_attributes(plain, activation="PRelu", activation_params=(0.5, 0.25)), [
-        "PRelu", "2", "10"]
+    yield (
+        "prelu's slopes",
+        set_attributes(plain, activation="PRelu", activation_params=(0.5, 0.25)),
+        ["PRelu", "2", "10"],
+    )
     yield "residual", set_attributes(plain, residual="between"), ["residual", "between"]
     yield "cell", set_attributes(plain, cell=3, threshold=0.5), ["cell", "3"]
     yield "threshold's type", set_attributes(plain, threshold=1), ["threshold"]
@@ -79,8 +83,11 @@ def refusals():
     scaled = problem(resize("-refused", (4, 4), (8, 8), 3, "nearest", "asymmetric", "floor", patch=2, in_place=0))
     yield "resize mode", set_attributes(scaled, mode="cubic"), ["mode", "cubic"]
     yield "resize rounding", set_attributes(scaled, nearest_mode="up"), ["nearest_mode", "up"]
-    yield "resize coordinates", set_attributes(scaled, coordinate_transformation_mode="tf_crop_and_resize"), [
-        "coordinate_transformation_mode", "tf_crop_and_resize"]
+    yield (
+        "resize coordinates",
+        set_attributes(scaled, coordinate_transformation_mode="tf_crop_and_resize"),
+        ["coordinate_transformation_mode", "tf_crop_and_resize"],
+    )
     yield "resize channels", set_input(scaled, 2, floats(1, 4, 4, 2)), ["X"]
     added = problem(pointwise("Add", "refused", (6, 5), 4, 2, patch=2, in_place=0))
     yield "add broadcast", set_input(added, 3, floats(1, 1, 1, 4)), ["B"]

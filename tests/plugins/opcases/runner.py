@@ -2,6 +2,7 @@
 
 Starting an emulator costs more than a case, so the first call runs the whole list of cases at once.
 """
+
 import functools
 import os
 import shutil
@@ -67,6 +68,13 @@ class Runner:
                 if process.returncode in (1, 2):
                     raise RuntimeError("the conformance runner failed: " + process.stderr)
                 if process.returncode:
-                    answers.append((CRASHED, "the runner crashed (status {}): {}".format(
-                        process.returncode, process.stderr.strip()[-300:]), []))
+                    answers.append(
+                        (
+                            CRASHED,
+                            "the runner crashed (status {}): {}".format(
+                                process.returncode, process.stderr.strip()[-300:]
+                            ),
+                            [],
+                        )
+                    )
         return answers

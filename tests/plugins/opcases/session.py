@@ -1,4 +1,5 @@
 """ONNX Runtime with the native library: a model of one node, its memory bound as the runtime binds it."""
+
 import functools
 
 import numpy as np
@@ -15,6 +16,7 @@ TYPES = {np.float32: TensorProto.FLOAT, np.int32: TensorProto.INT32, np.uint8: T
 
 def model(problem):
     """The problem as an ONNX model: weights are initializers, everything else inputs and outputs x0, ..., y0, ..."""
+
     def value(name, array):
         return helper.make_tensor_value_info(name, TYPES[array.dtype.type], array.shape)
 
@@ -24,7 +26,8 @@ def model(problem):
     node = helper.make_node(problem.operator, names, outputs, name=problem.name, domain="patchskip")
     node.attribute.extend(helper.make_attribute(key, _attribute(v)) for key, v in problem.attributes.items())
     graph = helper.make_graph(
-        [node], "case",
+        [node],
+        "case",
         [value(names[i], problem.inputs[i]) for i in given if i not in problem.constants],
         [value(name, array) for name, array in zip(outputs, problem.outputs)],
         [onnx.numpy_helper.from_array(problem.inputs[i], names[i]) for i in problem.constants],
@@ -58,7 +61,8 @@ class Session:
         memory = Memory(problem)
         try:
             session = onnxruntime.InferenceSession(
-                model(problem).SerializeToString(), options(), providers=["CPUExecutionProvider"])
+                model(problem).SerializeToString(), options(), providers=["CPUExecutionProvider"]
+            )
             binding = session.io_binding()
             for i, array in enumerate(memory.inputs):
                 if array is not None and i not in problem.constants:

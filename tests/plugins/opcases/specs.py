@@ -1,4 +1,5 @@
 """What a case is. Sizes are (H, W, C); the arrays are drawn from the case's name (problems.py)."""
+
 from typing import NamedTuple
 
 
