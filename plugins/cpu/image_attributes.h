@@ -52,9 +52,7 @@ class ImageAttributes {
     return im;
   }
 
-  // Of a sum of `pixels` values of channel c: their normalised mean.
-  float mean(float sum, int pixels, int c) const {
-    float value = sum / static_cast<float>(pixels);
+  float normalised(float value, int c) const {
     if (!scale_.empty()) value *= scale_[c];
     return bias_.empty() ? value : value + bias_[c];
   }

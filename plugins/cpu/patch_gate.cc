@@ -92,15 +92,11 @@ class PatchGate : public Operator {
       float* mean = means.data() + static_cast<ptrdiff_t>(r) * cells * channels;
       kernels_->cell_sums(image, top, bottom, cell_, mean);
       const float* kept = reference + (static_cast<ptrdiff_t>(row) * step + r) * cells * channels;
+      normalise(mean, (bottom - top), cells, image.out);
       for (int i = 0; i < cells; ++i) {
-        const int pixels = (bottom - top) * std::min(cell_, image.out.width - i * cell_);
         float difference = 0;
-        for (int c = 0; c < channels; ++c) {
-          float& m = mean[i * channels + c];
-          m = image_.mean(m, pixels, c);
-          difference += std::fabs(m - kept[i * channels + c]);
-        }
-        active[i / step] |= !(difference / static_cast<float>(channels) <= threshold_);
+        for (int c = i * channels; c < (i + 1) * channels; ++c) difference += std::fabs(mean[c] - kept[c]);
+        active[i / step] |= !(difference <= threshold_ * static_cast<float>(channels));
       }
     }
     for (int i = 0; i < columns; ++i) {
@@ -112,6 +108,16 @@ class PatchGate : public Operator {
         std::copy(from + begin * channels, from + end * channels,
                   reference + ((static_cast<ptrdiff_t>(row) * step + r) * cells + begin) * channels);
       }
+    }
+  }
+
+  // Sums over cells become normalised means.
+  void normalise(float* values, int rows, int cells, const Plane& image) const {
+    const int channels = image.channels, whole = image.width / cell_;
+    for (int i = 0; i < cells; ++i) {
+      const float share = 1.0f / static_cast<float>(rows * (i < whole ? cell_ : image.width - whole * cell_));
+      for (int c = 0; c < channels; ++c)
+        values[i * channels + c] = image_.normalised(values[i * channels + c] * share, c);
     }
   }
 

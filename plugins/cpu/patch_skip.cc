@@ -66,7 +66,7 @@ class PatchSkip : public Operator {
     const Block* first = blocks.data();
     const int* starts = units.data();
     auto body = [&](int i) {
-      Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, changed};
+      Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, changed, cache != nullptr};
       compute_unit(frame, first + starts[i], first + starts[i + 1], gated);
     };
     const int count = static_cast<int>(units.size()) - 1;
@@ -84,6 +84,7 @@ class PatchSkip : public Operator {
     const Finish* finish;
     float* out;
     int32_t* changed;
+    bool keeps;
   };
 
   void prepare(const Tensor* inputs, int n_inputs, int n_outputs) {
@@ -155,6 +156,7 @@ class PatchSkip : public Operator {
     float* fresh = scratch.data();
     for (const Block* b = first; b != last; ++b) {
       for (int y = b->y0; y < b->y1; ++y) {
+        if (frame.keeps) fetch(frame.out + position(y, b->x0), (b->x1 - b->x0) * channels);
         segments.push_back({y, b->x0, b->x1, gated ? fresh : frame.out + position(y, b->x0)});
         fresh += gated ? (b->x1 - b->x0) * channels : 0;
       }
@@ -167,6 +169,12 @@ class PatchSkip : public Operator {
       commit(frame, *b, fresh);
       fresh += b->pixels() * channels;
     }
+  }
+
+  // What is kept was last touched a frame ago: ask for it while the new values are being computed.
+  static void fetch(const float* values, ptrdiff_t count) {
+    constexpr ptrdiff_t kLine = 64 / sizeof(float);
+    for (ptrdiff_t i = 0; i < count; i += kLine) __builtin_prefetch(values + i, 1);
   }
 
   void commit(const Frame& frame, const Block& block, const float* fresh) const {

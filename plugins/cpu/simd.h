@@ -40,8 +40,16 @@ inline void store_first(float* p, Vec v, int n) {
 }
 
 // Of a NaN and a number: b, as the machine's instructions have it. Put what may be NaN second.
+#if defined(__AVX512F__)
+inline Vec min(Vec a, Vec b) { return (Vec)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
+inline Vec max(Vec a, Vec b) { return (Vec)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b); }
+#elif defined(__AVX2__)
+inline Vec min(Vec a, Vec b) { return (Vec)_mm256_min_ps((__m256)a, (__m256)b); }
+inline Vec max(Vec a, Vec b) { return (Vec)_mm256_max_ps((__m256)a, (__m256)b); }
+#else
 inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+#endif
 inline Vec abs(Vec v) { return (Vec)((IntVec)v & 0x7fffffff); }
 
 inline float sum(Vec v) {

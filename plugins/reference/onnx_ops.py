@@ -1,5 +1,7 @@
 """The specification as operators of onnx.reference: `ReferenceEvaluator(model, new_ops=OPS)` runs an exported model."""
 
+from typing import Any
+
 import numpy as np
 from onnx.reference.op_run import OpRun
 
@@ -8,7 +10,7 @@ from .patches import patch_gate, patch_mask, patch_skip
 
 class _Operator(OpRun):
     op_domain = "patchskip"
-    op_type = None  # OpRun has a property of this name, and makes each attribute a member: PatchSkip has an op_type
+    op_type: Any = None  # OpRun has a property of this name, and makes each attribute a member: PatchSkip has an op_type
 
     @property
     def given(self):
@@ -29,8 +31,16 @@ class PatchGate(_Operator):
 
 
 class PatchSkip(_Operator):
+    """What is undefined without a cache is NaN here, so that whoever reads it is found out."""
+
     def _run(self, active, cache, *inputs, **_):
-        y, changed = patch_skip(active, cache, *inputs, **self.given)
+        given = self.given
+        shape = given.pop("shape", None)
+        if cache is None:
+            if given.get("threshold", 0) > 0:
+                raise ValueError("{}: a threshold needs a cache to compare with".format(self.onnx_node.name))
+            cache = np.full(shape, np.nan, np.float32)
+        y, changed = patch_skip(active, cache, *inputs, **given)
         if y.shape != np.shape(cache):
             raise ValueError("{}: Y is {}, its cache {}".format(self.onnx_node.name, y.shape, np.shape(cache)))
         return (y, changed)[: len(self.onnx_node.output)]
