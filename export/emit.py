@@ -16,6 +16,7 @@ from .keeping import kept
 from .layers import Layer
 from .masks import Mask, Masks
 from .network import Dense, Entry, Network
+from .widening import widened
 
 DOMAIN = "patchskip"
 _TO_NCHW = (0, 3, 1, 2)  # of an NHWC tensor
@@ -56,12 +57,13 @@ class _Emitter:
         self.sizes: dict[str, Size] = {}
         self.entries = {entry.tensor for entry in network.entries}
         self.active: dict[str, Mask] = {}  # by layer name
-        self.mask_nodes: dict[str, list[NodeProto]] = {}  # that make it
         self.kept: set[str] = set()
 
     def model(self) -> onnx.ModelProto:
         self._decide_masks()
-        self.kept = kept(self.network, self.active, self.masks.of, self.sizes)
+        gated = {name for name, threshold in self.options.thresholds.items() if threshold > 0}
+        self.active = widened(self.network, self.active, gated, self.sizes)
+        self.kept = kept(self.network, self.active, gated, self.sizes)
         for step in self.network.steps:
             if isinstance(step, Entry):
                 self._entry(step)
@@ -86,20 +88,17 @@ class _Emitter:
     # -- masks
 
     def _decide_masks(self) -> None:
-        for step in self.network.steps:
+        for number, step in enumerate(self.network.steps):
             if isinstance(step, Entry):
-                size = step.shape[2:]
-                self.sizes[step.tensor] = size
-                mask = Mask(self.graph.new_name(step.tensor + ".active"), self.masks.patch_of(size), size)
-                self.masks.of[step.tensor] = mask
+                size = self.sizes[step.tensor] = (step.shape[2], step.shape[3])
+                name = self.graph.new_name(step.tensor + ".active")
+                self.masks.of[step.tensor] = Mask(name, self.masks.patch_of(size), size, number)
             elif isinstance(step, Layer):
                 self.sizes[step.output] = step.size
                 active = self.active[step.name] = self.masks.active(step, self.sizes)
-                self.mask_nodes[step.name] = list(self.masks.nodes)
-                self.masks.nodes.clear()
-                gated = self.options.thresholds.get(step.name, 0.0) > 0
-                name = self.graph.new_name(step.output + ".changed") if gated else active.name
-                self.masks.of[step.output] = active._replace(name=name)
+                if self.options.thresholds.get(step.name, 0.0) > 0:
+                    active = active._replace(name=self.graph.new_name(step.output + ".changed"), since=number)
+                self.masks.of[step.output] = active
 
     # -- steps
 
@@ -125,13 +124,13 @@ class _Emitter:
             self._to_nchw(tensor, self.graph.new_name(tensor + ".nchw"), layer.shape)
 
     def _layer(self, layer: Layer) -> None:
-        self.nodes += self.mask_nodes[layer.name]
         weights = [self._initializer(f"{layer.name}.{kind}", w) for kind, w in zip(("weight", "bias"), layer.weights)]
         inputs = [self.nhwc[name] for name in layer.inputs]
         flat = layer.op_type == "Flatten"
         y = layer.output if flat else self._local(layer.output)
         cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else ""
         active, outputs = self.active[layer.name], [y]
+        self.nodes += self.masks.nodes(active.name)
         if self.options.thresholds.get(layer.name, 0.0) > 0:
             outputs.append(self.masks.of[layer.output].name)
         self._patch_skip(layer, active, [cache, *inputs[:1], *weights, *inputs[1:]], outputs)

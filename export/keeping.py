@@ -9,37 +9,40 @@ machine most of a frame's time is memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import TypeGuard
 
 from .geometry import POINTWISE, Size, windows
 from .layers import Layer
 from .masks import Mask
-from .network import Network
+from .network import Dense, Network
 
 
-def kept(
-    network: Network, active: Mapping[str, Mask], masks: Mapping[str, Mask], sizes: Mapping[str, Size]
-) -> set[str]:
-    """-> the names of tensors to keep. active: by layer name. masks: of each tensor, what its readers see changing."""
+def kept(network: Network, active: Mapping[str, Mask], gated: Collection[str], sizes: Mapping[str, Size]) -> set[str]:
+    """-> the names of tensors to keep. active: by layer name. gated: names of the layers with a threshold, which
+    compare what they computed with what is kept. sizes: by tensor.
+    """
     return {
         layer.output
         for layer in network.layers
-        if masks[layer.output] != active[layer.name]  # gated: compared with what is kept
+        if layer.name in gated
         or layer.op_type == "Flatten"
         or layer.output in network.graph.outputs
         or not all(
-            isinstance(reader, Layer) and _stays_inside(reader, layer, active, sizes)
+            reads_in_place(reader, layer, sizes) and active[reader.name] == active[layer.name]
             for reader in network.readers(layer.output)
         )
     }
 
 
-def _stays_inside(reader: Layer, layer: Layer, active: Mapping[str, Mask], sizes: Mapping[str, Size]) -> bool:
-    """Does `reader` look at no patch of `layer`'s output that was not computed in this frame?"""
-    if reader.op_type == "Flatten" or active[reader.name] != active[layer.name]:
-        return False
-    return all(
-        windows(reader.op_type, reader.attributes, index, sizes[name], reader.size) == (POINTWISE, POINTWISE)
-        for index, name in enumerate(reader.inputs)
-        if name == layer.output
+def reads_in_place(reader: Layer | Dense, layer: Layer, sizes: Mapping[str, Size]) -> TypeGuard[Layer]:
+    """Does each pixel that `reader` computes look at that pixel alone of `layer`'s output?"""
+    return (
+        isinstance(reader, Layer)
+        and reader.op_type != "Flatten"
+        and all(
+            windows(reader.op_type, reader.attributes, index, sizes[name], reader.size) == (POINTWISE, POINTWISE)
+            for index, name in enumerate(reader.inputs)
+            if name == layer.output
+        )
     )

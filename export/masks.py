@@ -14,9 +14,12 @@ _MOST = 16  # masks one PatchMask takes
 
 
 class Mask(NamedTuple):
+    """since: the step of the network whose decision it waits for; known to every step behind it."""
+
     name: str
     patch: int
     size: Size
+    since: int
 
 
 class Source(NamedTuple):
@@ -40,8 +43,8 @@ class Masks:
     def __init__(self, image: Size, patch: int, halo: bool, new_name: Callable[[str], str]):
         self.image, self.patch, self.halo, self._new_name = image, patch, halo, new_name
         self.of: dict[str, Mask] = {}  # tensor -> mask
-        self.nodes: list[NodeProto] = []
         self._made: dict[tuple, Mask] = {}
+        self._nodes: dict[str, NodeProto] = {}  # mask -> the node that makes it, until it is asked for
 
     def patch_of(self, size: Size) -> int:
         """Side of a patch on a tensor of `size`: the same picture area everywhere, a power of two, at least 1."""
@@ -58,8 +61,9 @@ class Masks:
 
     def join(self, sources: list[Source], size: Size, stem: str) -> Mask:
         sources, patch = sorted(set(sources)), self.patch_of(size)
-        if len(sources) == 1 and sources[0].is_pointwise and sources[0].mask[1:] == (patch, size):
-            return sources[0].mask
+        first = sources[0]
+        if len(sources) == 1 and first.is_pointwise and (first.mask.patch, first.mask.size) == (patch, size):
+            return first.mask
         key = (tuple(sources), size)
         if key not in self._made:
             while len(sources) > _MOST:
@@ -68,19 +72,22 @@ class Masks:
             self._made[key] = self._node(sources, size, patch, stem)
         return self._made[key]
 
+    def nodes(self, name: str) -> list[NodeProto]:
+        """What must run before the mask can be used, in order, less what was asked for before."""
+        node = self._nodes.pop(name, None)
+        return [*(made for source in node.input for made in self.nodes(source)), node] if node is not None else []
+
     def _node(self, sources: list[Source], size: Size, patch: int, stem: str) -> Mask:
         name = self._new_name(stem + ".mask")
-        self.nodes.append(
-            helper.make_node(
-                "PatchMask",
-                [source.mask.name for source in sources],
-                [name],
-                name,
-                domain="patchskip",
-                size=list(size),
-                patch=patch,
-                in_patch=[source.mask.patch for source in sources],
-                windows=[n for source in sources for window in (source.rows, source.columns) for n in window],
-            )
+        self._nodes[name] = helper.make_node(
+            "PatchMask",
+            [source.mask.name for source in sources],
+            [name],
+            name,
+            domain="patchskip",
+            size=list(size),
+            patch=patch,
+            in_patch=[source.mask.patch for source in sources],
+            windows=[n for source in sources for window in (source.rows, source.columns) for n in window],
         )
-        return Mask(name, patch, size)
+        return Mask(name, patch, size, max(source.mask.since for source in sources))

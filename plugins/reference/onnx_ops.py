@@ -10,7 +10,7 @@ from .patches import patch_gate, patch_mask, patch_skip
 
 class _Operator(OpRun):
     op_domain = "patchskip"
-    op_type: Any = None  # OpRun has a property of this name, and makes each attribute a member: PatchSkip has an op_type
+    op_type: Any = None  # OpRun has a property of this name and makes each attribute a member; PatchSkip has an op_type
 
     @property
     def given(self):

@@ -1,0 +1,38 @@
+"""Layers that are computed on more patches than changed, so that nothing of them need be kept.
+
+The short branch of a CSP block changes on fewer patches than the long one beside it, whose kernels spread the change;
+their concatenation reads both on the union. Kept, the short branch costs memory traffic on every frame; computed on
+the union it costs some multiplications and no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from .geometry import Size
+from .keeping import reads_in_place
+from .layers import Layer
+from .masks import Mask
+from .network import Network
+
+
+def widened(
+    network: Network, active: Mapping[str, Mask], gated: Collection[str], sizes: Mapping[str, Size]
+) -> dict[str, Mask]:
+    """-> the mask of each layer (by name), in place of `active`.
+
+    A layer takes the mask of its readers when they agree on one, read it pixel by pixel, and the mask is known before
+    the layer runs: it may not come from a gate behind it. What the readers see as changed is as before.
+    """
+    active = dict(active)
+    for number, layer in reversed(list(enumerate(network.steps))):
+        if not isinstance(layer, Layer) or layer.name in gated or layer.op_type == "Flatten":
+            continue
+        if layer.output in network.graph.outputs:
+            continue
+        readers = network.readers(layer.output)
+        masks = {active[r.name] if reads_in_place(r, layer, sizes) else None for r in readers}
+        mask = masks.pop() if len(masks) == 1 else None
+        if mask is not None and mask.since < number:
+            active[layer.name] = mask
+    return active
