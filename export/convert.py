@@ -76,12 +76,14 @@ def convert(
     options.u8 = input == "u8"
     options.image_attributes = preprocess.image_attributes(recipe) if recipe else {}
     options.extra = {"preprocess": recipe, "preset": chosen if recipe else None, **(metadata or {})}
-    if gate == "delta" and gates is not None:
-        options.thresholds = given_thresholds(network, gates)
-    elif gate == "delta":
-        tensors = [entry.tensor for entry in network.entries] + [layer.output for layer in gated(network)]
-        found = scales.measure(model, tensors, _feeds(graph, image, recipe, feeds))
-        options.thresholds = relative_thresholds(network, threshold, found)
+    if gate == "delta":
+        deciding = gated(network, options.halo)
+        if gates is not None:
+            options.thresholds = given_thresholds(network, deciding, gates)
+        else:
+            tensors = [entry.tensor for entry in network.entries] + [layer.output for layer in deciding]
+            found = scales.measure(model, tensors, _feeds(graph, image, recipe, feeds))
+            options.thresholds = relative_thresholds(network, deciding, threshold, found)
     result = emit(network, size, options)
     return ExportResult(result, coverage.report(result))
 

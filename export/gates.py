@@ -2,44 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from patchskip.runtime.errors import PatchskipError
 
 from .layers import Layer
 from .network import Network
 
+_LEAST = 0.05  # without halo: the share of the network's multiplications that a gate must be able to stop
 
-def gated(network: Network) -> list[Layer]:
-    """Convolutions, and whatever a kernel reads, as long as there are multiplications behind them to save."""
-    readers: dict[str, list[Layer]] = {}
-    for layer in network.layers:
-        for name in layer.inputs:
-            readers.setdefault(name, []).append(layer)
-    saves: dict[str, bool] = {}
-    for layer in reversed(network.layers):
-        saves[layer.output] = any(reader.macs or saves[reader.output] for reader in readers.get(layer.output, []))
+
+def gated(network: Network, halo: bool) -> list[Layer]:
+    """Convolutions, and whatever a kernel reads, whose gate stops more than it costs.
+
+    Without halo the layers that *dominate* at least 5 % of the multiplications: when these have no other way to the
+    picture. A gate inside a branch is undone by the union at the join, and every gate costs a comparison on every
+    active patch. Measured on yolox_nano (576 x 768, PETS09): 18 gates instead of 106 give the same active
+    multiplications + 4 %, at two thirds of the time.
+
+    With halo every layer that has multiplications behind it: each kernel spreads the change by a patch, and only gates
+    take that back. There 18 gates make three times as many patches active as 106, and take twice the time.
+    """
+    layers = network.layers
+    kernels = {name for layer in layers for name in layer.inputs if layer.kernel > 1}
+    total = sum(layer.macs for layer in layers)
+
+    def pays(number: int, layer: Layer) -> bool:
+        behind = layers[number + 1 :]
+        return _reached(layer, behind) > 0 if halo else 0 < _LEAST * total <= _dominated(layer, behind)
+
     return [
         layer
-        for layer in network.layers
-        if saves[layer.output]
-        and layer.op_type != "Flatten"
-        and (layer.op_type in ("Conv", "ConvTranspose") or any(r.kernel > 1 for r in readers.get(layer.output, [])))
+        for number, layer in enumerate(layers)
+        if layer.op_type != "Flatten"
+        and (layer.op_type in ("Conv", "ConvTranspose") or layer.output in kernels)
+        and pays(number, layer)
     ]
 
 
-def relative_thresholds(network: Network, threshold: float, scales: Mapping[str, float]) -> dict[str, float]:
-    """The same share of every layer's mean |Y|. scales: tensor -> mean |value|. -> by layer or entry name."""
+def _reached(layer: Layer, behind: Sequence[Layer]) -> int:
+    """Multiplications of the layers that depend on `layer`'s output."""
+    inside, macs = {layer.output}, 0
+    for other in behind:
+        if not inside.isdisjoint(other.inputs):
+            inside.add(other.output)
+            macs += other.macs
+    return macs
+
+
+def _dominated(layer: Layer, behind: Sequence[Layer]) -> int:
+    """Multiplications of the layers that depend on the picture through `layer`'s output alone."""
+    inside, macs = {layer.output}, 0
+    for other in behind:
+        if inside.issuperset(other.inputs):
+            inside.add(other.output)
+            macs += other.macs
+    return macs
+
+
+def relative_thresholds(
+    network: Network, layers: Sequence[Layer], threshold: float, scales: Mapping[str, float]
+) -> dict[str, float]:
+    """The same share of the mean |Y| of each of `layers`. scales: tensor -> mean |value|. -> by layer or entry name."""
     found = {entry.tensor: threshold * scales[entry.tensor] for entry in network.entries}
-    for layer in gated(network):
+    for layer in layers:
         if layer.output in scales:
             found[layer.name] = threshold * scales[layer.output]
     return found
 
 
-def given_thresholds(network: Network, gates: Mapping[str, float], source: str = "the gates") -> dict[str, float]:
-    """Absolute thresholds from a file, one for each gated layer. Raises PatchskipError on a wrong set of names."""
-    names = [entry.tensor for entry in network.entries] + [layer.name for layer in gated(network)]
+def given_thresholds(
+    network: Network, layers: Sequence[Layer], gates: Mapping[str, float], source: str = "the gates"
+) -> dict[str, float]:
+    """Absolute thresholds from a file, one for each of `layers`. Raises PatchskipError on a wrong set of names."""
+    names = [entry.tensor for entry in network.entries] + [layer.name for layer in layers]
     missing = [name for name in names if name not in gates]
     unknown = [name for name in gates if name not in names]
     if missing or unknown:
