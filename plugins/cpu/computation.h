@@ -17,8 +17,6 @@ class Computation {
   virtual double cost(const Plane& out) const { return out.channels; }
 };
 
-std::unique_ptr<Computation> make_convolution(const Attributes&, bool transposed);
-
 // Null when there is no such op_type.
 std::unique_ptr<Computation> make_computation(const std::string& op_type, const Attributes&);
 

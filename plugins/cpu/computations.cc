@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "computation.h"
+#include "convolution.h"
+#include "fused.h"
 #include "image_attributes.h"
 
 namespace patchskip {
@@ -289,6 +291,8 @@ std::unique_ptr<Computation> make_computation(const std::string& op_type, const 
     return Pointer(new ChannelCopying(a, op_type));
   }
   if (op_type == "Image") return Pointer(new ImageImport(a));
+  if (op_type == "SeparableConv") return make_fused(make_computation("Conv", a), 3, a);
+  if (op_type == "ConcatConv") return make_fused(make_computation("Concat", a), -1, a);
   return nullptr;
 }
 

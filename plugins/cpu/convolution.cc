@@ -1,8 +1,8 @@
 // Conv and ConvTranspose: which kernel, and the weights packed for it.
+#include "convolution.h"
+
 #include <cstdlib>
 #include <new>
-
-#include "computation.h"
 
 namespace patchskip {
 namespace {
@@ -25,10 +25,11 @@ class Floats {
   std::unique_ptr<float, Free> values_;
 };
 
-class Convolution : public Computation {
+class Convolution : public PointwiseConvolution {
  public:
-  Convolution(const Attributes& a, bool transposed)
-      : kernels_(best_kernels()), shape_(a), group_(a.integer("group", 1)), transposed_(transposed) {
+  // packed: only compute_packed will be called, so every shape goes to the matrix product.
+  Convolution(const Attributes& a, bool transposed, bool packed)
+      : kernels_(best_kernels()), shape_(a), group_(a.integer("group", 1)), transposed_(transposed), packed_(packed) {
     expect(group_ > 0, "group must be positive");
   }
 
@@ -72,7 +73,7 @@ class Convolution : public Computation {
     }
     expect_tensor("B", inputs[2], PS_FLOAT32, {out.channels});
     expect(w.kernel_h * w.kernel_w <= 3072, "a kernel of more than 3072 positions is not supported");
-    depthwise_ = group_ == in_.channels && group_ == out.channels;
+    depthwise_ = !packed_ && group_ == in_.channels && group_ == out.channels;
     if (depthwise_) {
       pack_depthwise(data<const float>(weights), data<const float>(inputs[2]));
     } else {
@@ -95,8 +96,21 @@ class Convolution : public Computation {
       kernels_->depthwise_conv(d, segments, count);
       return;
     }
-    GemmConv c;
+    GemmConv c = gemm(finish);
     c.x = data<const float>(inputs[0]);
+    kernels_->gemm_conv(c, segments, count);
+  }
+
+  void compute_packed(const float* pixels, const Finish& finish, const Segment* segments, int count) const override {
+    GemmConv c = gemm(finish);
+    c.pixels = pixels;
+    kernels_->gemm_conv(c, segments, count);
+  }
+
+ private:
+  GemmConv gemm(const Finish& finish) const {
+    const Window& w = shape_.window;
+    GemmConv c;
     c.in = in_;
     c.out = out_;
     c.stride_h = w.stride_h;
@@ -110,10 +124,9 @@ class Convolution : public Computation {
     c.zeros = zeros_.get();
     c.phases = phases_.data();
     c.finish = finish;
-    kernels_->gemm_conv(c, segments, count);
+    return c;
   }
 
- private:
   // Of a convolution from `wide` to `narrow` pixels; a transposed one goes the other way.
   static void expect_extent(const Tensor& x, int wide, int narrow, int kernel, int stride, int dilation, int begin,
                             int end) {
@@ -186,7 +199,7 @@ class Convolution : public Computation {
   const Kernels* const kernels_;
   WindowAttributes shape_;
   const int group_;
-  const bool transposed_;
+  const bool transposed_, packed_;
   bool depthwise_ = false;
   Plane in_, out_;
   int tap_pixels_ = 1;
@@ -198,7 +211,11 @@ class Convolution : public Computation {
 }  // namespace
 
 std::unique_ptr<Computation> make_convolution(const Attributes& a, bool transposed) {
-  return std::unique_ptr<Computation>(new Convolution(a, transposed));
+  return std::unique_ptr<Computation>(new Convolution(a, transposed, false));
+}
+
+std::unique_ptr<PointwiseConvolution> make_pointwise_convolution() {
+  return std::unique_ptr<PointwiseConvolution>(new Convolution(NoAttributes(), false, true));
 }
 
 }  // namespace patchskip

@@ -6,7 +6,9 @@ namespace patchskip {
 
 class FinishAttributes {
  public:
-  explicit FinishAttributes(const Attributes& a) : params_(a.floats("activation_params")) {
+  // prefix: of the attributes' names; "inner_" for the first of two fused operators, which has no residual.
+  explicit FinishAttributes(const Attributes& a, const std::string& prefix = "")
+      : params_(a.floats((prefix + "activation_params").c_str())) {
     static const struct {
       const char* name;
       Activation kind;
@@ -18,7 +20,8 @@ class FinishAttributes {
         {"HardSwish", Activation::kHardSwish, 0}, {"HardSigmoid", Activation::kHardSigmoid, 2},
         {"Sigmoid", Activation::kSigmoid, 0},
     };
-    const std::string activation = a.text("activation", "None"), residual = a.text("residual", "none");
+    const std::string activation = a.text((prefix + "activation").c_str(), "None");
+    const std::string residual = prefix.empty() ? a.text("residual", "none") : "none";
     bool known = false;
     for (const auto& entry : kKnown) {
       if (activation != entry.name) continue;

@@ -162,6 +162,24 @@ class Unit {
     }
   }
 
+  // The same for pixels that lie one after the other at `from`.
+  void add_packed(const float* from, int count, float* out, ptrdiff_t index) {
+    while (count > 0) {
+      const int n = count < capacity_ - count_ ? count : capacity_ - count_;
+      for (int i = 0; i < n; ++i) {
+        pointers_[count_ + i] = from + static_cast<ptrdiff_t>(i) * conv_.in.channels;
+        out_[count_ + i] = out + static_cast<ptrdiff_t>(i) * conv_.out.channels;
+        index_[count_ + i] = index + i;
+      }
+      count_ += n;
+      if (count_ == capacity_) flush();
+      count -= n;
+      from += static_cast<ptrdiff_t>(n) * conv_.in.channels;
+      out += static_cast<ptrdiff_t>(n) * conv_.out.channels;
+      index += n;
+    }
+  }
+
   void flush() {
     if (count_ == 0) return;
     const int outputs = conv_.out.channels / conv_.group, inputs = conv_.in.channels / conv_.group;
@@ -276,6 +294,16 @@ inline void convolve(const GemmConv& c, const Segment* segments, int count) {
   border.flush();
 }
 
+inline void convolve_packed(const GemmConv& c, const Segment* segments, int count) {
+  Unit unit(c, c.phases[0], 1);
+  const float* from = c.pixels;
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    unit.add_packed(from, s->x1 - s->x0, s->out, static_cast<ptrdiff_t>(s->y) * c.out.width + s->x0);
+    from += static_cast<ptrdiff_t>(s->x1 - s->x0) * c.in.channels;
+  }
+  unit.flush();
+}
+
 inline void convolve_transposed(const GemmConv& c, const Segment* segments, int count) {
   for (int phase_y = 0; phase_y < c.stride_h; ++phase_y) {
     for (int phase_x = 0; phase_x < c.stride_w; ++phase_x) {
@@ -295,7 +323,9 @@ inline void convolve_transposed(const GemmConv& c, const Segment* segments, int 
 }
 
 inline void gemm_conv(const GemmConv& c, const Segment* segments, int count) {
-  if (c.transposed) {
+  if (c.pixels) {
+    convolve_packed(c, segments, count);
+  } else if (c.transposed) {
     convolve_transposed(c, segments, count);
   } else {
     convolve(c, segments, count);

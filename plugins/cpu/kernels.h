@@ -51,6 +51,7 @@ struct GemmPhase {
 
 struct GemmConv {
   const float* x = nullptr;
+  const float* pixels = nullptr;  // if not null, instead of x: the segments' own input pixels, one after the other
   Plane in, out;
   int stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
   bool transposed = false;

@@ -34,6 +34,13 @@ class Attributes {
   std::string text(const char* name, const char* otherwise) const;
 };
 
+class NoAttributes : public Attributes {
+ public:
+  bool find(const char*, std::vector<int64_t>*) const override { return false; }
+  bool find(const char*, std::vector<float>*) const override { return false; }
+  bool find(const char*, std::string*) const override { return false; }
+};
+
 class Operator {
  public:
   virtual ~Operator() = default;

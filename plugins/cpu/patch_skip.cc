@@ -12,9 +12,10 @@
 namespace patchskip {
 namespace {
 
-constexpr int kUnitPixels = 192;       // of a unit at most: its inputs and results stay in the second-level cache
+constexpr int kUnitValues = 12288;  // of a unit's result at most: with its inputs it stays in the second-level cache
+constexpr int kMostUnitPixels = 2048;
 constexpr int kLeastUnitPixels = 12;   // a tile of the convolution
-constexpr double kWorthAThread = 2e4;  // vector instructions: some microseconds
+constexpr double kWorthAThread = 1e3;  // vector instructions: with all that stands around them, a microsecond
 
 class PatchSkip : public Operator {
  public:
@@ -54,13 +55,14 @@ class PatchSkip : public Operator {
 
     thread_local std::vector<Block> blocks;
     thread_local std::vector<int> units;
-    list_blocks(active, patch_, plane_, kUnitPixels, &blocks);
+    const int most = std::min(std::max(kUnitValues / plane_.channels, kLeastUnitPixels), kMostUnitPixels);
+    list_blocks(active, patch_, plane_, most, &blocks);
     if (blocks.empty()) return;
     int pixels = 0;
     for (const Block& block : blocks) pixels += block.pixels();
     const bool alone = pixels * computation_->cost(plane_) < kWorthAThread;
     const int share = pixels / (4 * threads());
-    list_units(blocks, alone ? kUnitPixels : std::min(std::max(share, kLeastUnitPixels), kUnitPixels), &units);
+    list_units(blocks, alone ? most : std::min(std::max(share, kLeastUnitPixels), most), &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
     const Block* first = blocks.data();

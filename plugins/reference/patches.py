@@ -104,7 +104,9 @@ def evaluate(op_type, inputs, size, activation="None", activation_params=(), res
     kernel = attributes.get("kernel_shape")
     strides, dilations = attributes.get("strides", (1, 1)), attributes.get("dilations", (1, 1))
     pads = attributes.get("pads", (0, 0, 0, 0))
-    if op_type in ("Conv", "ConvTranspose"):
+    if op_type in ("SeparableConv", "ConcatConv"):
+        value = _pointwise_of(op_type, inputs[:-1] if residual != "none" else inputs, size, **attributes)
+    elif op_type in ("Conv", "ConvTranspose"):
         convolve = operators.conv if op_type == "Conv" else operators.conv_transpose
         value = convolve(x, inputs[1], inputs[2], size, strides, dilations, pads, attributes.get("group", 1))
     elif op_type == "MaxPool":
@@ -138,6 +140,13 @@ def evaluate(op_type, inputs, size, activation="None", activation_params=(), res
         value = value + inputs[-1]
     value = operators.activate(value, activation, activation_params)
     return value + inputs[-1] if residual == "after" else value
+
+
+def _pointwise_of(op_type, inputs, size, inner_activation="None", inner_activation_params=(), **attributes):
+    """A depthwise convolution or a concatenation, then a 1x1 convolution of it."""
+    first = "Conv" if op_type == "SeparableConv" else "Concat"
+    between = evaluate(first, inputs[:-2], size, inner_activation, inner_activation_params, **attributes)
+    return operators.conv(between, inputs[-2], inputs[-1], size, (1, 1), (1, 1), (0, 0, 0, 0), 1)
 
 
 def _flatten(active, cache, inputs, patch, activation, activation_params):

@@ -1,0 +1,72 @@
+#include "fused.h"
+
+#include "convolution.h"
+#include "finish_attributes.h"
+
+namespace patchskip {
+namespace {
+
+class Fused : public Computation {
+ public:
+  Fused(std::unique_ptr<Computation> inner, int inner_inputs, const Attributes& a)
+      : inner_(std::move(inner)),
+        outer_(make_pointwise_convolution()),
+        finish_(a, "inner_"),
+        inner_inputs_(inner_inputs) {}
+
+  int own_inputs(int n_inputs) const override { return inner_inputs_ < 0 ? n_inputs : inner_inputs_ + 2; }
+
+  double cost(const Plane& out) const override { return inner_->cost(between_) + outer_->cost(out); }
+
+  void prepare(const Tensor* inputs, int n_inputs, const Plane& out) override {
+    const int own = n_inputs - 2;
+    expect(own >= 1, "it takes at least one input, W and B");
+    const Tensor& weights = inputs[own];
+    expect_tensor("the pointwise W", weights, PS_FLOAT32, {out.channels, -1, 1, 1});
+    between_ = out;
+    between_.channels = static_cast<int>(weights.shape[1]);
+    inner_->prepare(inputs, own, between_);
+    finish_.prepare(between_.channels);
+    // What lies between the two is never a tensor; the convolution only needs to know its shape.
+    const Tensor between = {weights.data, PS_FLOAT32, 4, {1, out.height, out.width, between_.channels}};
+    const Tensor outer[] = {between, weights, inputs[own + 1]};
+    outer_->prepare(outer, 3, out);
+  }
+
+  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
+               int count) const override {
+    thread_local std::vector<float> values;
+    thread_local std::vector<Segment> inner;
+    ptrdiff_t size = 0;
+    for (int i = 0; i < count; ++i) size += static_cast<ptrdiff_t>(segments[i].x1 - segments[i].x0) * between_.channels;
+    if (static_cast<ptrdiff_t>(values.size()) < size + kAlignment) values.resize(size + kAlignment);
+    float* first = aligned(values.data());
+    inner.clear();
+    float* next = first;
+    for (int i = 0; i < count; ++i) {
+      inner.push_back({segments[i].y, segments[i].x0, segments[i].x1, next});
+      next += static_cast<ptrdiff_t>(segments[i].x1 - segments[i].x0) * between_.channels;
+    }
+    inner_->compute(inputs, n_inputs - 2, finish_.with(nullptr), inner.data(), count);
+    outer_->compute_packed(first, finish, segments, count);
+  }
+
+ private:
+  static constexpr int kAlignment = 16;  // floats on a cache line
+
+  static float* aligned(float* p) { return reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(p) + 63) / 64 * 64); }
+
+  const std::unique_ptr<Computation> inner_;
+  const std::unique_ptr<PointwiseConvolution> outer_;
+  FinishAttributes finish_;
+  const int inner_inputs_;
+  Plane between_;
+};
+
+}  // namespace
+
+std::unique_ptr<Computation> make_fused(std::unique_ptr<Computation> inner, int inner_inputs, const Attributes& a) {
+  return std::unique_ptr<Computation>(new Fused(std::move(inner), inner_inputs, a));
+}
+
+}  // namespace patchskip
