@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from .chaining import chain, chains
 from .geometry import Size
 from .graph import Graph
 from .keeping import kept
@@ -19,6 +20,7 @@ from .network import Dense, Entry, Network
 from .widening import widened
 
 DOMAIN = "patchskip"
+_WEIGHTS = ("inner.weight", "inner.bias", "weight", "bias")
 _TO_NCHW = (0, 3, 1, 2)  # of an NHWC tensor
 
 
@@ -61,15 +63,16 @@ class _Emitter:
 
     def model(self) -> onnx.ModelProto:
         self._decide_masks()
-        gated = {name for name, threshold in self.options.thresholds.items() if threshold > 0}
-        self.active = widened(self.network, self.active, gated, self.sizes)
-        self.kept = kept(self.network, self.active, gated, self.sizes)
+        self.active = widened(self.network, self.active, self.sizes)
+        self.kept = kept(self.network, self.active, self.sizes)
+        inside = chains(self.network, self.kept)
+        within = {layer.name for layer in inside.values()}
         for step in self.network.steps:
             if isinstance(step, Entry):
                 self._entry(step)
-            elif isinstance(step, Layer):
-                self._layer(step)
-            else:
+            elif isinstance(step, Layer) and step.name not in within:
+                self._layer(chain(inside[step.name], step) if step.name in inside else step)
+            elif isinstance(step, Dense):
                 self._dense(step)
         graph = helper.make_graph(
             self.nodes,
@@ -124,8 +127,12 @@ class _Emitter:
             self._to_nchw(tensor, self.graph.new_name(tensor + ".nchw"), layer.shape)
 
     def _layer(self, layer: Layer) -> None:
-        weights = [self._initializer(f"{layer.name}.{kind}", w) for kind, w in zip(("weight", "bias"), layer.weights)]
+        weights = [
+            self._initializer(f"{layer.name}.{kind}", w)
+            for kind, w in zip(_WEIGHTS[-len(layer.weights) :], layer.weights)
+        ]
         inputs = [self.nhwc[name] for name in layer.inputs]
+        own = len(inputs) - ("residual" in layer.attributes) if layer.op_type == "ConcatConv" else 1
         flat = layer.op_type == "Flatten"
         y = layer.output if flat else self._local(layer.output)
         cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else ""
@@ -133,7 +140,7 @@ class _Emitter:
         self.nodes += self.masks.nodes(active.name)
         if self.options.thresholds.get(layer.name, 0.0) > 0:
             outputs.append(self.masks.of[layer.output].name)
-        self._patch_skip(layer, active, [cache, *inputs[:1], *weights, *inputs[1:]], outputs)
+        self._patch_skip(layer, active, [cache, *inputs[:own], *weights, *inputs[own:]], outputs)
         if not flat and self._needs_nchw(layer.output):
             self._to_nchw(layer.output, layer.output, layer.shape)
 

@@ -9,7 +9,7 @@ machine most of a frame's time is memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TypeGuard
 
 from .geometry import POINTWISE, Size, windows
@@ -18,16 +18,16 @@ from .masks import Mask
 from .network import Dense, Network
 
 
-def kept(network: Network, active: Mapping[str, Mask], gated: Collection[str], sizes: Mapping[str, Size]) -> set[str]:
-    """-> the names of tensors to keep. active: by layer name. gated: names of the layers with a threshold, which
-    compare what they computed with what is kept. sizes: by tensor.
+def kept(network: Network, active: Mapping[str, Mask], sizes: Mapping[str, Size]) -> set[str]:
+    """-> the names of tensors to keep. active: by layer name. sizes: by tensor.
+
+    A layer with a threshold compares what it computes with what is kept; its output is kept because the readers see its
+    decision, a mask other than its own.
     """
     return {
         layer.output
         for layer in network.layers
-        if layer.name in gated
-        or layer.op_type == "Flatten"
-        or layer.output in network.graph.outputs
+        if layer.output in network.graph.outputs
         or not all(
             reads_in_place(reader, layer, sizes) and active[reader.name] == active[layer.name]
             for reader in network.readers(layer.output)
@@ -37,12 +37,8 @@ def kept(network: Network, active: Mapping[str, Mask], gated: Collection[str], s
 
 def reads_in_place(reader: Layer | Dense, layer: Layer, sizes: Mapping[str, Size]) -> TypeGuard[Layer]:
     """Does each pixel that `reader` computes look at that pixel alone of `layer`'s output?"""
-    return (
-        isinstance(reader, Layer)
-        and reader.op_type != "Flatten"
-        and all(
-            windows(reader.op_type, reader.attributes, index, sizes[name], reader.size) == (POINTWISE, POINTWISE)
-            for index, name in enumerate(reader.inputs)
-            if name == layer.output
-        )
+    return isinstance(reader, Layer) and all(
+        windows(reader.op_type, reader.attributes, index, sizes[name], reader.size) == (POINTWISE, POINTWISE)
+        for index, name in enumerate(reader.inputs)
+        if name == layer.output
     )

@@ -7,7 +7,7 @@ the union it costs some multiplications and no memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from .geometry import Size
 from .keeping import reads_in_place
@@ -16,23 +16,18 @@ from .masks import Mask
 from .network import Network
 
 
-def widened(
-    network: Network, active: Mapping[str, Mask], gated: Collection[str], sizes: Mapping[str, Size]
-) -> dict[str, Mask]:
-    """-> the mask of each layer (by name), in place of `active`.
+def widened(network: Network, active: Mapping[str, Mask], sizes: Mapping[str, Size]) -> dict[str, Mask]:
+    """-> the mask of each layer (by name), in place of `active`. sizes: by tensor.
 
     A layer takes the mask of its readers when they agree on one, read it pixel by pixel, and the mask is known before
-    the layer runs: it may not come from a gate behind it. What the readers see as changed is as before.
+    the layer runs: it may not come from its own gate or one behind it. What readers see as changed stays as it was.
     """
     active = dict(active)
     for number, layer in reversed(list(enumerate(network.steps))):
-        if not isinstance(layer, Layer) or layer.name in gated or layer.op_type == "Flatten":
-            continue
-        if layer.output in network.graph.outputs:
-            continue
-        readers = network.readers(layer.output)
-        masks = {active[r.name] if reads_in_place(r, layer, sizes) else None for r in readers}
-        mask = masks.pop() if len(masks) == 1 else None
-        if mask is not None and mask.since < number:
-            active[layer.name] = mask
+        if isinstance(layer, Layer) and layer.output not in network.graph.outputs:
+            readers = network.readers(layer.output)
+            masks = {active[r.name] if reads_in_place(r, layer, sizes) else None for r in readers}
+            mask = masks.pop() if len(masks) == 1 else None
+            if mask is not None and mask.since < number:
+                active[layer.name] = mask
     return active

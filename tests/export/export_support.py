@@ -56,6 +56,27 @@ class Net:
         return model
 
 
+def random_network(net, rng):
+    """A few operators in any order."""
+    tensors = [net.op("Relu", net.conv(net.input(1, 3, 20, 20), 3, 4))]
+    for _ in range(14):
+        x = tensors[rng.integers(max(0, len(tensors) - 3), len(tensors))]
+        kind = rng.integers(0, 7)
+        other = tensors[rng.integers(len(tensors))]
+        tensors.append(
+            [
+                lambda: net.conv(x, 4, 4),
+                lambda: net.op("Add", x, other),
+                lambda: net.op("Relu", x),
+                lambda: net.op("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4),
+                lambda: net.op("Tanh", x),
+                lambda: net.conv(net.op("Concat", x, other, axis=1), 8, 4, 1),
+                lambda: net.op("Mul", x, net.op("Sigmoid", x)),
+            ][kind]()
+        )
+    return net.model(tensors[-1], tensors[7])
+
+
 def evaluators(model):
     """name -> function(feeds) -> {output: array}, for every implementation of the operators that is here."""
     names = [value.name for value in model.graph.output]

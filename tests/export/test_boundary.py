@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of
+from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_network
 
 from patchskip.export import convert
 from patchskip.export.preprocess import PRESETS, normalised
@@ -201,20 +201,4 @@ def test_a_model_is_left_as_it_was(net):
 @pytest.mark.parametrize("number", range(8))
 def test_random_networks(net, check, rng, number):
     """A few operators in any order: what is exported computes what it was exported from."""
-    tensors = [net.op("Relu", net.conv(net.input(1, 3, 20, 20), 3, 4))]
-    for _ in range(14):
-        x = tensors[rng.integers(max(0, len(tensors) - 3), len(tensors))]
-        kind = rng.integers(0, 7)
-        other = tensors[rng.integers(len(tensors))]
-        tensors.append(
-            [
-                lambda: net.conv(x, 4, 4),
-                lambda: net.op("Add", x, other),
-                lambda: net.op("Relu", x),
-                lambda: net.op("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4),
-                lambda: net.op("Tanh", x),
-                lambda: net.conv(net.op("Concat", x, other, axis=1), 8, 4, 1),
-                lambda: net.op("Mul", x, net.op("Sigmoid", x)),
-            ][kind]()
-        )
-    check(net.model(tensors[-1], tensors[7]), fewer=False)
+    check(random_network(net, rng), fewer=False)
