@@ -33,6 +33,17 @@ def test_layers_before_multiplications_decide(model):
     assert found["stem"]["cell"] == 4 and "threshold" not in found["head"]
 
 
+@pytest.mark.parametrize("halo,expected", [("none", {"stem", "join"}), ("full", {"stem", "join", "left", "right"})])
+def test_without_halo_a_branch_has_no_gate(net, halo, expected):
+    """What it stops the join makes active again; with halo it takes back what the kernel spread."""
+    x = net.op("Relu", net.conv(net.input(1, 3, 32, 32), 3, 4, name="stem"))
+    left, right = (net.conv(net.conv(x, 4, 4, name=name), 4, 4) for name in ("left", "right"))
+    joined = net.conv(net.op("Relu", net.op("Concat", left, right, axis=1)), 8, 8, name="join")
+    model = net.model(net.conv(joined, 8, 64, name="head"))
+    found = attributes(convert(model, gate="delta", halo=halo, patch=8).model)
+    assert {name for name in ("stem", "left", "right", "join", "head") if "threshold" in found[name]} == expected
+
+
 def test_exact_has_no_thresholds(model):
     found = attributes(convert(model).model)
     assert not any("threshold" in a for a in found.values())
