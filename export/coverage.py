@@ -7,16 +7,19 @@ from collections import defaultdict
 
 import numpy as np
 import onnx
+from onnx import helper
 
 from .graph import Graph
 from .layers import node_macs
 
 
 def report(model: onnx.ModelProto) -> dict:
-    """-> coverage (0..1), macs, nodes [{name, op_type, macs, patchskip, reason}], states, memory_ratio, gate, patch.
+    """-> coverage (0..1), macs, nodes [{name, op_type, macs, patchskip, ...}], states, state_bytes, activation_bytes,
+    memory_ratio, gate, threshold, patch, preset, inputs, outputs.
 
-    A model that was not exported by patchskip has coverage 0 and all its nodes dense. memory_ratio: bytes of the states
-    over bytes of the layers' outputs.
+    nodes: dense ones have a `reason`; PatchSkip ones `shape`, `kept` (is the output kept from frame to frame?) and
+    `threshold` (of their gate, 0 without). activation_bytes: of all that PatchSkip nodes compute; memory_ratio: the
+    states' share of that. A model that was not exported by patchskip has coverage 0 and all its nodes dense.
     """
     text = next((entry.value for entry in model.metadata_props if entry.key == "patchskip"), None)
     if text is None:
@@ -24,11 +27,21 @@ def report(model: onnx.ModelProto) -> dict:
         reason = "the model is not a PatchSkip one"
         nodes = [_node(node.label, node.op_type, node_macs(graph, node), reason) for node in graph.nodes]
         macs = sum(node["macs"] for node in nodes)
-        return {"coverage": 0.0, "macs": macs, "nodes": nodes, "states": 0, "state_bytes": 0, "memory_ratio": 0.0}
+        none = {"states": 0, "state_bytes": 0, "activation_bytes": 0, "memory_ratio": 0.0}
+        return {"coverage": 0.0, "macs": macs, "nodes": nodes, **none}
     metadata = json.loads(text)
-    nodes = [_node(layer["name"], layer["op_type"], layer["macs"]) for layer in metadata["layers"]]
+    caches, thresholds = _caches_and_thresholds(model)
+    nodes = [
+        {
+            **_node(layer["name"], layer["op_type"], layer["macs"]),
+            "shape": layer["shape"],
+            "kept": bool(caches.get(layer["name"])),
+            "threshold": thresholds.get(layer["name"], 0.0),
+        }
+        for layer in metadata["layers"]
+    ]
     nodes += [_node(d["name"], d["op_type"], d["macs"], d["reason"]) for d in metadata["dense"]]
-    kept = 4 * sum(int(np.prod(layer["shape"])) for layer in metadata["layers"])
+    computed = 4 * sum(int(np.prod(layer["shape"])) for layer in metadata["layers"])
     held = 4 * sum(int(np.prod(state["shape"])) for state in metadata["states"])
     return {
         "coverage": metadata["coverage"],
@@ -36,7 +49,8 @@ def report(model: onnx.ModelProto) -> dict:
         "nodes": nodes,
         "states": len(metadata["states"]),
         "state_bytes": held,
-        "memory_ratio": held / kept if kept else 0.0,
+        "activation_bytes": computed,
+        "memory_ratio": held / computed if computed else 0.0,
         "gate": metadata["gate"],
         "threshold": metadata["threshold"],
         "patch": metadata["patch"],
@@ -44,6 +58,19 @@ def report(model: onnx.ModelProto) -> dict:
         "inputs": metadata["inputs"],
         "outputs": metadata["outputs"],
     }
+
+
+def _caches_and_thresholds(model: onnx.ModelProto) -> tuple[dict[str, str], dict[str, float]]:
+    """By layer name: the cache's name, "" without; the threshold of its own gate or of the picture's."""
+    caches, thresholds = {}, {}
+    for node in model.graph.node:
+        layer = node.input[0] if node.op_type == "PatchGate" else node.name
+        for attribute in node.attribute:
+            if attribute.name == "threshold":
+                thresholds[layer] = helper.get_attribute_value(attribute)
+        if node.op_type == "PatchSkip":
+            caches[layer] = node.input[1]
+    return caches, thresholds
 
 
 def _node(name: str, op_type: str, macs: int, reason: str | None = None) -> dict:
@@ -72,7 +99,7 @@ def table(found: dict) -> str:
     if found["states"]:
         lines.append(
             f"state {found['state_bytes'] / 2**20:.1f} MiB in {found['states']} tensors, "
-            f"{found['memory_ratio']:.2f} of the activations kept"
+            f"{found['memory_ratio']:.2f} of the {found['activation_bytes'] / 2**20:.1f} MiB that layers compute"
         )
     return "\n".join(lines)
 

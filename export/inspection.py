@@ -12,7 +12,9 @@ from . import coverage, loading
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="an exported model, or any ONNX network")
-    parser.add_argument("--layers", action="store_true", help="list every layer")
+    parser.add_argument(
+        "--layers", action="store_true", help="list every node: its work, whether its output is kept, its gate"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -25,13 +27,20 @@ def main(args: argparse.Namespace) -> int:
                 print(kind + ": " + ", ".join(f"{v['name']} {v['shape']}" for v in found[kind]))
         if args.layers:
             for node in found["nodes"]:
-                print(f"{node['macs'] / 1e6:10.3f} MMAC  {node['op_type']:<18} {node['name']}")
+                print(_line(node))
         print(coverage.table(found))
     if args.json:
         with atomic_text(args.json) as file:
             json.dump(found, file, indent=1)
             file.write("\n")
     return 0
+
+
+def _line(node: dict) -> str:
+    shape = "x".join(str(n) for n in node.get("shape", [])[1:])
+    kept = ("kept" if node["kept"] else "") if node["patchskip"] else "dense"
+    gate = f"gate {node['threshold']:.3g}" if node.get("threshold") else ""
+    return f"{node['macs'] / 1e6:10.3f} MMAC  {node['op_type']:<14} {shape:<12} {kept:<5} {gate:<12} {node['name']}"
 
 
 def inspect(path: str) -> dict:

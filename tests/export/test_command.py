@@ -37,6 +37,19 @@ def test_export_and_inspect(file, tmp_path, capsys):
     assert len(reasons) == 1 and "Softmax" in reasons[0]
 
 
+def test_inspect_says_what_is_kept_and_where_gates_are(file, tmp_path, capsys):
+    assert run("export", file, "--gate", "delta", "--threshold", 0.5, "--quiet") == 0
+    assert run("inspect", tmp_path / "net.patchskip.onnx", "--json", tmp_path / "inspect.json", "--layers") == 0
+    lines = {line.split()[-1]: line for line in capsys.readouterr().out.splitlines() if " MMAC " in line}
+    assert "kept" in lines["stem"] and "gate" in lines["stem"] and "32x32x4" in lines["stem"]
+    assert "gate" in lines["images"] and "gate" not in lines["head"]
+    found = json.loads((tmp_path / "inspect.json").read_text())
+    nodes = {node["name"]: node for node in found["nodes"]}
+    assert nodes["stem"]["kept"] and nodes["stem"]["threshold"] > 0 == nodes["head"]["threshold"]
+    assert found["activation_bytes"] == 4 * 32 * 32 * (3 + 4 + 2)
+    assert found["memory_ratio"] == pytest.approx(found["state_bytes"] / found["activation_bytes"])
+
+
 def test_inspect_an_ordinary_network(file, capsys):
     assert run("inspect", file, "--json", "-") == 0
     found = json.loads(capsys.readouterr().out)
