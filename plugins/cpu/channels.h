@@ -7,6 +7,8 @@
 namespace patchskip {
 namespace PS_ISA {
 
+inline int clamp_to(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
+
 struct Whole {
   Vec read(const float* p) const { return load(p); }
   void write(float* p, Vec v) const { store(p, v); }

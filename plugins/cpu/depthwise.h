@@ -34,68 +34,113 @@ inline void depthwise_border_pixel(const DepthwiseConv& d, const Clamp& clamp, i
   });
 }
 
-// Pixels whose window lies inside the tensor; the filter of a vector of channels stays in registers.
-template <int kernel, typename Lanes>
-inline void depthwise_vector(const DepthwiseConv& d, const Clamp& clamp, const float* from, ptrdiff_t c, Lanes lanes,
-                             int pixels, float* to) {
-  const Window& w = d.window;
-  const int channels = d.out.channels;
-  const ptrdiff_t row = static_cast<ptrdiff_t>(d.in.width) * channels * w.dilation_h;
-  const ptrdiff_t column = static_cast<ptrdiff_t>(channels) * w.dilation_w;
-  Vec filter[kernel * kernel];
-#pragma GCC unroll 25
-  for (int t = 0; t < kernel * kernel; ++t) filter[t] = lanes.read(d.weights + t * channels + c);
-  const Vec bias = lanes.read(d.bias + c), low = splat(clamp.low), high = splat(clamp.high);
-  const ptrdiff_t step = static_cast<ptrdiff_t>(w.stride_w) * channels;
-  for (int i = 0; i < pixels; ++i, from += step, to += channels) {
-    Vec total = bias;
-#pragma GCC unroll 5
-    for (int ky = 0; ky < kernel; ++ky) {
-#pragma GCC unroll 5
-      for (int kx = 0; kx < kernel; ++kx) total += lanes.read(from + ky * row + kx * column) * filter[ky * kernel + kx];
-    }
-    lanes.write(to, min(high, max(low, total)));
-  }
-}
-
-// A few pixels at a time, all their channels: memory is read in its order, and filters are still loaded rarely.
+// Pixels whose window lies inside the tensor. The filter of a vector of channels is loaded once for a few of them, and
+// all channels of these are done before the next few: memory is read in its order. Long runs of pixels are computed as
+// they come, short ones are gathered from many segments.
 template <int kernel>
-void depthwise_inner(const DepthwiseConv& d, const Clamp& clamp, int y, int x, int pixels, float* out) {
-  constexpr int kPixels = 8;
-  const int channels = d.out.channels;
-  for (int i = 0; i < pixels; i += kPixels) {
-    const int n = pixels - i < kPixels ? pixels - i : kPixels;
-    const float* corner = d.x + (static_cast<ptrdiff_t>(y) * d.in.width + x + i * d.window.stride_w) * channels;
-    float* to = out + static_cast<ptrdiff_t>(i) * channels;
-    for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
-      depthwise_vector<kernel>(d, clamp, corner + c, c, lanes, n, to + c);
-    });
+class DepthwisePixels {
+ public:
+  DepthwisePixels(const DepthwiseConv& d, const Clamp& clamp)
+      : d_(d),
+        clamp_(clamp),
+        row_(static_cast<ptrdiff_t>(d.in.width) * d.out.channels * d.window.dilation_h),
+        column_(static_cast<ptrdiff_t>(d.out.channels) * d.window.dilation_w) {}
+
+  // `count` neighbours of one row; the first reads at `from`.
+  void add(const float* from, int count, float* to) {
+    const ptrdiff_t step = static_cast<ptrdiff_t>(d_.window.stride_w) * d_.out.channels;
+    const int piece = kPieceValues / d_.out.channels > kPixels ? kPieceValues / d_.out.channels : kPixels;
+    while (count > 0) {
+      const int n = count < piece ? count : piece;
+      if (n >= kLongRun) {
+        for_each_vector(d_.out.channels, [&](ptrdiff_t c, auto lanes) {
+          compute(c, lanes, n, [=](int i) { return from + i * step; }, [=](int i) { return to + i * d_.out.channels; });
+        });
+      } else {
+        for (int i = 0; i < n; ++i) gather(from + i * step, to + static_cast<ptrdiff_t>(i) * d_.out.channels);
+      }
+      count -= n;
+      from += n * step;
+      to += static_cast<ptrdiff_t>(n) * d_.out.channels;
+    }
   }
+
+  void flush() {
+    if (count_ == 0) return;
+    for_each_vector(d_.out.channels, [this](ptrdiff_t c, auto lanes) {
+      compute(c, lanes, count_, [this](int i) { return from_[i]; }, [this](int i) { return to_[i]; });
+    });
+    count_ = 0;
+  }
+
+ private:
+  static constexpr int kPixels = 12, kLongRun = 6, kPieceValues = 512;
+
+  void gather(const float* from, float* to) {
+    from_[count_] = from;
+    to_[count_] = to;
+    if (++count_ == kPixels) flush();
+  }
+
+  template <typename Lanes, typename From, typename To>
+  void compute(ptrdiff_t c, Lanes lanes, int count, const From& from_of, const To& to_of) const {
+    Vec filter[kernel * kernel];
+#pragma GCC unroll 25
+    for (int t = 0; t < kernel * kernel; ++t) filter[t] = lanes.read(d_.weights + t * d_.out.channels + c);
+    const Vec bias = lanes.read(d_.bias + c), low = splat(clamp_.low), high = splat(clamp_.high);
+    for (int i = 0; i < count; ++i) {
+      const float* from = from_of(i) + c;
+      Vec total = bias;
+#pragma GCC unroll 5
+      for (int ky = 0; ky < kernel; ++ky) {
+#pragma GCC unroll 5
+        for (int kx = 0; kx < kernel; ++kx) {
+          total += lanes.read(from + ky * row_ + kx * column_) * filter[ky * kernel + kx];
+        }
+      }
+      lanes.write(to_of(i) + c, min(high, max(low, total)));
+    }
+  }
+
+  const DepthwiseConv& d_;
+  const Clamp& clamp_;
+  const ptrdiff_t row_, column_;
+  int count_ = 0;
+  const float* from_[kPixels];
+  float* to_[kPixels];
+};
+
+template <int kernel>
+inline void depthwise_square(const DepthwiseConv& d, const Clamp& clamp, const Segment* segments, int count) {
+  const Window& w = d.window;
+  const int reach_y = (w.kernel_h - 1) * w.dilation_h, reach_x = (w.kernel_w - 1) * w.dilation_w;
+  // Output columns [left, right) have their window's columns inside.
+  const int left = (w.pad_left + w.stride_w - 1) / w.stride_w, room = d.in.width - 1 - reach_x + w.pad_left;
+  const int right = room < 0 ? 0 : room / w.stride_w + 1;
+  DepthwisePixels<kernel> inner(d, clamp);
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    const int y = s->y * w.stride_h - w.pad_top;
+    const bool rows_inside = y >= 0 && y + reach_y < d.in.height;
+    const int begin = rows_inside ? clamp_to(left, s->x0, s->x1) : s->x1;
+    const int end = rows_inside ? clamp_to(right, begin, s->x1) : s->x1;
+    const auto out = [&](int x) { return s->out + static_cast<ptrdiff_t>(x - s->x0) * d.out.channels; };
+    for (int x = s->x0; x < begin; ++x) depthwise_border_pixel(d, clamp, y, x * w.stride_w - w.pad_left, out(x));
+    if (begin < end) {
+      const ptrdiff_t at = static_cast<ptrdiff_t>(y) * d.in.width + begin * w.stride_w - w.pad_left;
+      inner.add(d.x + at * d.in.channels, end - begin, out(begin));
+    }
+    for (int x = end; x < s->x1; ++x) depthwise_border_pixel(d, clamp, y, x * w.stride_w - w.pad_left, out(x));
+  }
+  inner.flush();
 }
 
-inline void depthwise_segment(const DepthwiseConv& d, const Clamp& clamp, const Segment& s) {
+inline void depthwise_any(const DepthwiseConv& d, const Clamp& clamp, const Segment* segments, int count) {
   const Window& w = d.window;
-  const int y = s.y * w.stride_h - w.pad_top;
-  const bool square = w.kernel_h == w.kernel_w && (w.kernel_h == 3 || w.kernel_h == 5);
-  const bool rows_inside = y >= 0 && y + (w.kernel_h - 1) * w.dilation_h < d.in.height;
-  int x = s.x0;
-  while (x < s.x1) {
-    float* out = s.out + static_cast<ptrdiff_t>(x - s.x0) * d.out.channels;
-    const int from = x * w.stride_w - w.pad_left;
-    const int room = d.in.width - 1 - (w.kernel_w - 1) * w.dilation_w - from;
-    if (!square || !rows_inside || from < 0 || room < 0) {
-      depthwise_border_pixel(d, clamp, y, from, out);
-      ++x;
-      continue;
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    for (int x = s->x0; x < s->x1; ++x) {
+      depthwise_border_pixel(d, clamp, s->y * w.stride_h - w.pad_top, x * w.stride_w - w.pad_left,
+                             s->out + static_cast<ptrdiff_t>(x - s->x0) * d.out.channels);
     }
-    const int inside = room / w.stride_w + 1;
-    const int pixels = s.x1 - x < inside ? s.x1 - x : inside;
-    if (w.kernel_h == 3) {
-      depthwise_inner<3>(d, clamp, y, from, pixels, out);
-    } else {
-      depthwise_inner<5>(d, clamp, y, from, pixels, out);
-    }
-    x += pixels;
   }
 }
 
@@ -124,14 +169,18 @@ inline void depthwise_transposed_segment(const DepthwiseConv& d, const Clamp& cl
 
 inline void depthwise_conv(const DepthwiseConv& d, const Segment* segments, int count) {
   const Clamp clamp = as_clamp(d.finish);
-  for (const Segment* s = segments; s != segments + count; ++s) {
-    if (d.transposed) {
-      depthwise_transposed_segment(d, clamp, *s);
-    } else {
-      depthwise_segment(d, clamp, *s);
-    }
-    if (!clamp.whole) finish_segment(d.finish, *s, d.out);
+  const Window& w = d.window;
+  if (d.transposed) {
+    for (const Segment* s = segments; s != segments + count; ++s) depthwise_transposed_segment(d, clamp, *s);
+  } else if (w.kernel_h == 3 && w.kernel_w == 3) {
+    depthwise_square<3>(d, clamp, segments, count);
+  } else if (w.kernel_h == 5 && w.kernel_w == 5) {
+    depthwise_square<5>(d, clamp, segments, count);
+  } else {
+    depthwise_any(d, clamp, segments, count);
   }
+  if (clamp.whole) return;
+  for (const Segment* s = segments; s != segments + count; ++s) finish_segment(d.finish, *s, d.out);
 }
 
 }  // namespace PS_ISA

@@ -269,8 +269,6 @@ class Unit {
   const float* pointers_[kPointers];
 };
 
-inline int clamp_to(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
-
 // Where the kernel's whole row lies inside the tensor it is read as one tap; at the left and right border tap by tap.
 inline void convolve(const GemmConv& c, const Segment* segments, int count) {
   Unit inner(c, c.phases[0], c.tap_pixels), border(c, c.phases[0], 1);

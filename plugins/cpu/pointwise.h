@@ -124,6 +124,7 @@ inline void sum_cells(const Value* from, ptrdiff_t row, int rows, int pixels, in
     // What lies beyond the last pixel counts as nothing.
     for (int i = n; i < n + cell * step; ++i) columns[i] = 0;
     for (int reach = step; reach < cell * step; reach *= 2) {
+#pragma GCC ivdep
       for (int i = 0; i < n; ++i) columns[i] = static_cast<Sum>(columns[i] + columns[i + reach]);
     }
     return;
