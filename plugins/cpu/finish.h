@@ -27,7 +27,7 @@ inline Vec activate(const Finish& f, Vec v, Vec slope) {
     case Activation::kPRelu:
       return v < 0.0f ? v * slope : v;
     case Activation::kSiLU:
-      return v * sigmoid(v);
+      return silu(v);
     case Activation::kHardSwish:
       return v * min(splat(1.0f), max(Vec{}, v * (1.0f / 6.0f) + 0.5f));
     case Activation::kHardSigmoid:
@@ -38,22 +38,24 @@ inline Vec activate(const Finish& f, Vec v, Vec slope) {
   return v;
 }
 
-template <Activation kind>
-inline Vec finish_vector(const Finish& f, Vec v, Vec residual, Vec slope) {
-  if (f.residual && !f.residual_after) v += residual;
-  v = activate<kind>(f, v, slope);
-  return f.residual && f.residual_after ? v + residual : v;
-}
-
 // `count` values of channels [channel, channel + count) of one pixel, or of any channels when there are no slopes;
 // `index` is the first one's place in the tensor.
 template <Activation kind>
 inline void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {
-  const float* residual = f.residual ? f.residual + index : nullptr;
-  const float* slopes = kind == Activation::kPRelu ? f.slopes + channel : nullptr;
+  const float* slopes = kind == Activation::kPRelu ? f.slopes + channel : values;
+  if (!f.residual) {
+    for_each_vector(count, [&](ptrdiff_t i, auto lanes) {
+      lanes.write(values + i, activate<kind>(f, lanes.read(values + i), lanes.read(slopes + i)));
+    });
+    return;
+  }
+  const float* residual = f.residual + index;
   for_each_vector(count, [&](ptrdiff_t i, auto lanes) {
-    lanes.write(values + i, finish_vector<kind>(f, lanes.read(values + i), residual ? lanes.read(residual + i) : Vec{},
-                                                slopes ? lanes.read(slopes + i) : Vec{}));
+    Vec v = lanes.read(values + i);
+    const Vec r = lanes.read(residual + i);
+    v = f.residual_after ? activate<kind>(f, v, lanes.read(slopes + i)) + r
+                         : activate<kind>(f, v + r, lanes.read(slopes + i));
+    lanes.write(values + i, v);
   });
 }
 

@@ -28,6 +28,16 @@ inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 inline Vec splat(float s) { return s - Vec{}; }
 
 // The first n lanes; the others read as 0 and are not written.
+#if defined(__AVX512F__)
+inline Vec load_first(const float* p, int n) { return (Vec)_mm512_maskz_loadu_ps((1u << n) - 1, p); }
+inline void store_first(float* p, Vec v, int n) { _mm512_mask_storeu_ps(p, (1u << n) - 1, (__m512)v); }
+#elif defined(__AVX2__)
+inline __m256i first_lanes(int n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline Vec load_first(const float* p, int n) { return (Vec)_mm256_maskload_ps(p, first_lanes(n)); }
+inline void store_first(float* p, Vec v, int n) { _mm256_maskstore_ps(p, first_lanes(n), (__m256)v); }
+#else
 inline Vec load_first(const float* p, int n) {
   float lanes[kLanes] = {};
   std::memcpy(lanes, p, static_cast<size_t>(n) * sizeof(float));
@@ -38,6 +48,7 @@ inline void store_first(float* p, Vec v, int n) {
   store(lanes, v);
   std::memcpy(p, lanes, static_cast<size_t>(n) * sizeof(float));
 }
+#endif
 
 // Of a NaN and a number: b, as the machine's instructions have it. Put what may be NaN second.
 #if defined(__AVX512F__)
@@ -63,19 +74,6 @@ inline float sum(Vec v) {
   return lanes[0];
 }
 
-// To within a unit in the last place or two; d must be normal, and so must 1 / d.
-inline Vec reciprocal(Vec d) {
-#if defined(__AVX512F__)
-  const Vec guess = (Vec)_mm512_maskz_rcp14_ps(0xffff, (__m512)d);
-  return guess * (2.0f - d * guess);
-#elif defined(__AVX2__)
-  const Vec guess = (Vec)_mm256_rcp_ps((__m256)d);
-  return guess * (2.0f - d * guess);
-#else
-  return 1.0f / d;
-#endif
-}
-
 // 2^r for r within half of 0: the polynomial of degree 5 whose largest relative error, 8e-8, is least.
 inline Vec exp2_near_0(Vec r) {
   Vec p = splat(0.00132764718f);
@@ -99,7 +97,9 @@ inline Vec exp2(Vec v) {
 #endif
 }
 
-inline Vec sigmoid(Vec v) { return reciprocal(1.0f + exp2(v * -1.44269504088896341f)); }
+// A division: the processors' approximate reciprocals, refined, take longer.
+inline Vec silu(Vec v) { return v / (1.0f + exp2(v * -1.44269504088896341f)); }
+inline Vec sigmoid(Vec v) { return 1.0f / (1.0f + exp2(v * -1.44269504088896341f)); }
 
 }  // namespace PS_ISA
 }  // namespace patchskip
