@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--halo",
         choices=["full", "none"],
-        default="full",
+        default="none",
         help="delta: does a change reach the pixels whose kernels touch it, or its own place alone?",
     )
     parser.add_argument("--source", metavar="VIDEO", help="delta: take the layers' means from these frames")

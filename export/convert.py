@@ -19,7 +19,7 @@ from .input_size import set_input_size
 from .network import Network, fuse, localise
 from .normalise import normalise
 
-DEFAULT_THRESHOLD = 0.05
+DEFAULT_THRESHOLD = 0.15
 
 
 @dataclass
@@ -38,7 +38,7 @@ def convert(
     gate: str = "exact",
     threshold: float = DEFAULT_THRESHOLD,
     gates: Mapping[str, float] | None = None,
-    halo: str = "full",
+    halo: str = "none",
     input: str = "float",
     preset: str = "auto",
     feeds: Iterable[np.ndarray] | None = None,

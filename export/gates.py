@@ -10,6 +10,7 @@ from .chaining import reader_to_join
 from .layers import Layer
 from .network import Network
 
+_AT_PICTURE = 0.25
 _LEAST = 0.05  # without halo: the share of the network's multiplications that a gate must be able to stop
 
 
@@ -66,8 +67,10 @@ def _dominated(layer: Layer, behind: Sequence[Layer]) -> int:
 def relative_thresholds(
     network: Network, layers: Sequence[Layer], threshold: float, scales: Mapping[str, float]
 ) -> dict[str, float]:
-    """The same share of the mean |Y| of each of `layers`. scales: tensor -> mean |value|. -> by layer or entry name."""
-    found = {entry.tensor: threshold * scales[entry.tensor] for entry in network.entries}
+    """The same share of the mean |Y| of each of `layers`, a quarter of it at the picture, where what is cut off is lost
+    to every layer. scales: tensor -> mean |value|. -> by layer or entry name.
+    """
+    found = {entry.tensor: _AT_PICTURE * threshold * scales[entry.tensor] for entry in network.entries}
     for layer in layers:
         if layer.output in scales:
             found[layer.name] = threshold * scales[layer.output]

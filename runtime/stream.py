@@ -181,7 +181,8 @@ def _share(array, mask):
         pixels = np.full(count, mask["patch"], np.float64)
         pixels[-1] = size - (count - 1) * mask["patch"]
         weights.append(pixels / size)
-    return float(weights[0] @ (array != 0) @ weights[1])
+    # No matrix product: it would wake the linear algebra library's threads, which then spin beside the next frame.
+    return float((((array != 0) * weights[1]).sum(axis=1) * weights[0]).sum())
 
 
 def _describe(value):

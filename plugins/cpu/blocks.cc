@@ -1,30 +1,27 @@
 #include "blocks.h"
 
 namespace patchskip {
-namespace {
-
-// Rows of a mask are mostly empty: look at sixteen patches at a time.
-inline bool any(const int32_t* mask, int count) {
-  int32_t found = 0;
-  for (int i = 0; i < count; ++i) found |= mask[i];
-  return found != 0;
-}
-
-}  // namespace
-
-void list_blocks(const int32_t* mask, int patch, const Plane& plane, int most_pixels, std::vector<Block>* blocks) {
+void list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const Plane& plane, int most_pixels,
+                 std::vector<Block>* blocks) {
   blocks->clear();
   const int columns = (plane.width + patch - 1) / patch;
   const int most = most_pixels / (patch * patch) > 0 ? most_pixels / (patch * patch) : 1;
   for (int y = 0, row = 0; y < plane.height; y += patch, ++row, mask += columns) {
-    if (!any(mask, columns)) continue;
     const int y1 = y + patch < plane.height ? y + patch : plane.height;
-    for (int i = 0; i < columns; ++i) {
-      if (!mask[i]) continue;
-      const int first = i;
-      while (i + 1 < columns && mask[i + 1] && i + 1 - first < most) ++i;
-      const int x1 = (i + 1) * patch < plane.width ? (i + 1) * patch : plane.width;
-      blocks->push_back({row, first, i + 1, y, y1, first * patch, x1});
+    for (int word = 0; word < columns; word += 64) {
+      uint64_t bits = kernels.nonzero(mask + word, columns - word < 64 ? columns - word : 64);
+      while (bits) {
+        const int skipped = __builtin_ctzll(bits);
+        const uint64_t rest = ~(bits >> skipped);
+        const int run = rest ? __builtin_ctzll(rest) : 64;  // 64: all of them, and skipped is 0
+        const int end = word + skipped + run;
+        for (int first = word + skipped; first < end; first += most) {
+          const int last = first + most < end ? first + most : end;
+          const int x1 = last * patch < plane.width ? last * patch : plane.width;
+          blocks->push_back({row, first, last, y, y1, first * patch, x1});
+        }
+        bits = skipped + run < 64 ? bits >> (skipped + run) << (skipped + run) : 0;
+      }
     }
   }
 }

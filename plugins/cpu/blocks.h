@@ -14,7 +14,8 @@ struct Block {
 };
 
 // The active patches of a mask over a height x width tensor; a block has at most `most_pixels`, or one patch.
-void list_blocks(const int32_t* mask, int patch, const Plane& plane, int most_pixels, std::vector<Block>* blocks);
+void list_blocks(const Kernels&, const int32_t* mask, int patch, const Plane& plane, int most_pixels,
+                 std::vector<Block>* blocks);
 
 // Unit i is blocks [starts[i], starts[i + 1]): about equal numbers of pixels, `per_unit` or a little more.
 void list_units(const std::vector<Block>& blocks, int per_unit, std::vector<int>* starts);

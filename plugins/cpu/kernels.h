@@ -151,6 +151,8 @@ struct Kernels {
   void (*channel_copy)(const ChannelCopy&, const Segment*, int count);
   void (*image)(const Image&, const Segment*, int count);
   void (*finish)(const Finish&, float* values, ptrdiff_t index, ptrdiff_t count, int channels);
+  // Bit i: is values[i] not 0? For count <= 64.
+  uint64_t (*nonzero)(const int32_t* values, int count);
   // Has any cell of the patch changed by more than the threshold?
   bool (*changed)(const Comparison&);
   // Sums of each channel over `cell` x `cell` pixels, for one row of cells of an image -> [cells, C].

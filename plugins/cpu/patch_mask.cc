@@ -84,11 +84,14 @@ class PatchMask : public Operator {
     thread_local std::vector<int32_t> row;
     row.resize(columns_);
     for (int y = 0; y < in_rows; ++y, mask += in_columns) {
-      int32_t found = 0;
-      for (int x = 0; x < in_columns; ++x) found |= mask[x];
-      if (!found) continue;
-      std::fill(row.begin(), row.end(), 0);
+      int32_t found = 0, all = 1;
       for (int x = 0; x < in_columns; ++x) {
+        found |= mask[x];
+        all &= mask[x] != 0;
+      }
+      if (!found) continue;
+      std::fill(row.begin(), row.end(), all);  // every output patch reads something
+      for (int x = 0; x < in_columns && !all; ++x) {
         if (!mask[x]) continue;
         for (int i = across.first[x]; i <= across.last[x]; ++i) row[i] = 1;
       }

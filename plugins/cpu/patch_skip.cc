@@ -15,7 +15,7 @@ namespace {
 constexpr int kUnitValues = 12288;  // of a unit's result at most: with its inputs it stays in the second-level cache
 constexpr int kMostUnitPixels = 2048;
 constexpr int kLeastUnitPixels = 12;   // a tile of the convolution
-constexpr double kWorthAThread = 1e3;  // vector instructions: with all that stands around them, a microsecond
+constexpr double kWorthAThread = 3e2;  // vector instructions: with all that stands around them, a microsecond
 
 class PatchSkip : public Operator {
  public:
@@ -56,7 +56,7 @@ class PatchSkip : public Operator {
     thread_local std::vector<Block> blocks;
     thread_local std::vector<int> units;
     const int most = std::min(std::max(kUnitValues / plane_.channels, kLeastUnitPixels), kMostUnitPixels);
-    list_blocks(active, patch_, plane_, most, &blocks);
+    list_blocks(*kernels_, active, patch_, plane_, most, &blocks);
     if (blocks.empty()) return;
     int pixels = 0;
     for (const Block& block : blocks) pixels += block.pixels();
@@ -68,7 +68,8 @@ class PatchSkip : public Operator {
     const Block* first = blocks.data();
     const int* starts = units.data();
     auto body = [&](int i) {
-      Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, changed, cache != nullptr};
+      Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(),           &finish, out,
+                     changed,    cache != nullptr && pixels * 4 < plane_.pixels()};
       compute_unit(frame, first + starts[i], first + starts[i + 1], gated);
     };
     const int count = static_cast<int>(units.size()) - 1;
@@ -86,7 +87,7 @@ class PatchSkip : public Operator {
     const Finish* finish;
     float* out;
     int32_t* changed;
-    bool keeps;
+    bool far;  // what is kept lies scattered: no prefetcher of the processor's will find it
   };
 
   void prepare(const Tensor* inputs, int n_inputs, int n_outputs) {
@@ -158,7 +159,7 @@ class PatchSkip : public Operator {
     float* fresh = scratch.data();
     for (const Block* b = first; b != last; ++b) {
       for (int y = b->y0; y < b->y1; ++y) {
-        if (frame.keeps) fetch(frame.out + position(y, b->x0), (b->x1 - b->x0) * channels);
+        if (frame.far) fetch(frame.out + position(y, b->x0), (b->x1 - b->x0) * channels);
         segments.push_back({y, b->x0, b->x1, gated ? fresh : frame.out + position(y, b->x0)});
         fresh += gated ? (b->x1 - b->x0) * channels : 0;
       }

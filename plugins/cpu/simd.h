@@ -63,6 +63,26 @@ inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 #endif
 inline Vec abs(Vec v) { return (Vec)((IntVec)v & 0x7fffffff); }
 
+// Bit i: is values[i] not 0? For count <= 64.
+inline uint64_t nonzero(const int32_t* values, int count) {
+  uint64_t bits = 0;
+  int i = 0;
+#if defined(__AVX512F__)
+  for (; i + 16 <= count; i += 16) {
+    const __m512i v = _mm512_loadu_si512(values + i);
+    bits |= static_cast<uint64_t>(_mm512_test_epi32_mask(v, v)) << i;
+  }
+#elif defined(__AVX2__)
+  for (; i + 8 <= count; i += 8) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + i));
+    const __m256i zero = _mm256_cmpeq_epi32(v, _mm256_setzero_si256());
+    bits |= static_cast<uint64_t>(~_mm256_movemask_ps(_mm256_castsi256_ps(zero)) & 0xff) << i;
+  }
+#endif
+  for (; i < count; ++i) bits |= static_cast<uint64_t>(values[i] != 0) << i;
+  return bits;
+}
+
 inline float sum(Vec v) {
   float lanes[kLanes];
   store(lanes, v);
