@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from onnx.reference.op_run import OpRun
 
 from .patches import patch_gate, patch_mask, patch_skip
@@ -31,18 +30,12 @@ class PatchGate(_Operator):
 
 
 class PatchSkip(_Operator):
-    """What is undefined without a cache is NaN here, so that whoever reads it is found out."""
-
     def _run(self, active, cache, *inputs, **_):
         given = self.given
-        shape = given.pop("shape", None)
-        if cache is None:
-            if given.get("threshold", 0) > 0:
-                raise ValueError("{}: a threshold needs a cache to compare with".format(self.onnx_node.name))
-            cache = np.full(shape, np.nan, np.float32)
         y, changed = patch_skip(active, cache, *inputs, **given)
-        if y.shape != np.shape(cache):
-            raise ValueError("{}: Y is {}, its cache {}".format(self.onnx_node.name, y.shape, np.shape(cache)))
+        expected = given["shape"] if cache is None else cache.shape
+        if y.shape != tuple(expected):
+            raise ValueError("{}: Y is {}, expected {}".format(self.onnx_node.name, y.shape, tuple(expected)))
         return (y, changed)[: len(self.onnx_node.output)]
 
 

@@ -89,8 +89,8 @@ def source_coordinate(index, n_in, n_out, mode):
 
 def nearest(coordinate, mode):
     rounding = {
-        "floor": np.floor,
-        "ceil": np.ceil,
+        "floor": lambda v: np.floor(v),
+        "ceil": lambda v: np.ceil(v),
         "round_prefer_floor": lambda v: np.ceil(v - 0.5),
         "round_prefer_ceil": lambda v: np.floor(v + 0.5),
     }

@@ -83,9 +83,27 @@ def patch_gate(x, reference, candidates=None, mode="exact", patch=16, cell=1, th
 
 
 def patch_skip(
-    active, cache, *inputs, op_type, patch, activation="None", activation_params=(), threshold=0.0, cell=1, **attributes
+    active,
+    cache,
+    *inputs,
+    op_type,
+    patch,
+    activation="None",
+    activation_params=(),
+    threshold=0.0,
+    cell=1,
+    shape=None,
+    **attributes
 ):
-    """-> Y float32 of cache's shape, and `changed` int32 [Gh, Gw]."""
+    """-> Y float32 of cache's shape, and `changed` int32 [Gh, Gw].
+
+    Without a cache (None) Y has the attribute `shape`, and is NaN where it is undefined: whoever reads that is found
+    out. Raises ValueError when a threshold, or Flatten, then has nothing to compare with or to keep.
+    """
+    if cache is None:
+        if shape is None or threshold > 0 or op_type == "Flatten":
+            raise ValueError("without cache it needs the attribute shape, a threshold of 0, and not to be Flatten")
+        cache = np.full(shape, np.nan, np.float32)
     if op_type == "Flatten":
         return _flatten(active, cache, inputs, patch, activation, activation_params), active.copy()
     size = cache.shape[1:3]

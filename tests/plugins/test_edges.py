@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from opcases.convolution import ACTIVATIONS, conv
 from opcases.convolution import depthwise as depthwise_conv
+from opcases.fused import separable
 from opcases.implementations import each
 from opcases.local import pool, resize
 from opcases.problems import Problem, float32_values, poison, problem, same_bits
@@ -91,7 +92,7 @@ def test_slow_drift_adds_up(implementation, operator):
 
 
 @each
-@pytest.mark.parametrize("make", [conv, depthwise, average_pool, linear], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [conv, depthwise, separable, average_pool, linear], ids=lambda make: make.__name__)
 @pytest.mark.parametrize("activation, params", ACTIVATIONS[:7] + ACTIVATIONS[8:11] + ACTIVATIONS[12:])
 def test_a_nan_in_the_halo_is_read_and_goes_no_further(implementation, make, activation, params):
     """MaxPool is left out: it may lose a NaN, as ONNX Runtime's does."""

@@ -21,7 +21,7 @@ TRANSCENDENTAL = {"SiLU": (2e-6, 1e-7), "Sigmoid": (2e-6, 1e-7)}
 def patch_skip(op_type, inputs, size, activation, params, residual, attributes):
     """-> float64 tolerance, of the whole output's shape [1, H, W, C]."""
     bare = {key: value for key, value in attributes.items() if key != "residual"}
-    error, value = _operator(op_type, inputs, size, bare)
+    error, value = _operator(op_type, inputs if residual == "none" else inputs[:-1], size, bare)
     if residual == "before":
         value = value + inputs[-1]
         error = error + U * np.abs(value)
@@ -39,6 +39,8 @@ def _operator(op_type, inputs, size, attributes):
         value = np.concatenate([x.reshape(1, -1, x.shape[-1]) for x in inputs], axis=1).astype(np.float64)
         return np.zeros_like(value), value
     value = evaluate(op_type, inputs, size, **attributes)
+    if op_type in ("SeparableConv", "ConcatConv"):
+        return _pointwise_of(op_type, inputs, size, **attributes), value
     if op_type in ("Conv", "ConvTranspose"):
         magnitude = evaluate(op_type, [np.abs(x) for x in inputs], size, **attributes)
         weight = inputs[1]
@@ -56,6 +58,16 @@ def _operator(op_type, inputs, size, attributes):
     if op_type in ("Add", "Mul"):
         return U * np.abs(value), value
     return np.zeros(value.shape), value
+
+
+def _pointwise_of(op_type, inputs, size, inner_activation="None", inner_activation_params=(), **attributes):
+    """The first operator's tolerance, as the convolution passes it on, and the convolution's own."""
+    *own, weight, bias = inputs
+    first, activation = {"SeparableConv": "Conv", "ConcatConv": "Concat"}[op_type], inner_activation
+    inner = patch_skip(first, own, size, activation, inner_activation_params, "none", attributes)
+    between = np.abs(evaluate(first, own, size, activation, inner_activation_params, **attributes))
+    weight, terms = np.abs(weight[:, :, 0, 0]).T.astype(np.float64), weight.shape[1]
+    return inner @ weight + (4 + 2 * math.sqrt(terms)) * U * (between @ weight + np.abs(bias))
 
 
 def _activation(error, value, result, activation, params):

@@ -94,14 +94,13 @@ def _skip(spec):
     base = spec.inputs[0][:2] if flat else spec.output[:2]
     active = make_mask(spec.mask, patches.grid(base, patch), rng)
     operands = [_activation(spec, i, shape, active, patch, base, rng) for i, shape in enumerate(spec.inputs)]
-    constants = ()
-    if spec.op_type in ("Conv", "ConvTranspose"):
-        operands += _weights(spec, rng)
-        constants = (3, 4)
-    params = spec.params
-    if params == "per channel":
-        params = rng.uniform(-0.5, 1.5, spec.output[2])
-    params = float32_values(params)
+    weights = _weights(spec, rng)
+    constants = tuple(range(2 + len(operands), 2 + len(operands) + len(weights)))
+    operands += weights
+    params = _parameters(spec.params, spec.output[2], rng)
+    if "inner_activation_params" in attributes:
+        channels = sum(shape[2] for shape in spec.inputs)
+        attributes["inner_activation_params"] = _parameters(attributes["inner_activation_params"], channels, rng)
     if spec.residual != "none":
         operands.append(rng.standard_normal((1,) + spec.output).astype(np.float32))
     call = dict(op_type=spec.op_type, patch=patch, **attributes)
@@ -161,16 +160,27 @@ def _activation(spec, index, shape, active, patch, base, rng):
     return np.ascontiguousarray(x[None].astype(spec.dtype if index == 0 else np.float32))
 
 
+def _parameters(params, channels, rng):
+    return float32_values(rng.uniform(-0.5, 1.5, channels) if params == "per channel" else params)
+
+
 def _weights(spec, rng):
-    attributes = spec.attributes
-    c_in, c_out, group = spec.inputs[0][2], spec.output[2], attributes["group"]
-    shape = (c_out, c_in // group) if spec.op_type == "Conv" else (c_in, c_out // group)
-    shape += tuple(attributes["kernel_shape"])
-    scale = 1 / np.sqrt(c_in // group * attributes["kernel_shape"][0] * attributes["kernel_shape"][1])
-    return [
-        (rng.standard_normal(shape) * scale).astype(np.float32),
-        rng.standard_normal(c_out).astype(np.float32),
-    ]
+    """W and B of each of the operator's convolutions, in turn."""
+    kernel, group = tuple(spec.attributes.get("kernel_shape", ())), spec.attributes.get("group")
+    c_in, c_out = sum(shape[2] for shape in spec.inputs), spec.output[2]
+    shapes = {
+        "Conv": lambda: [(c_out, c_in // group) + kernel],
+        "ConvTranspose": lambda: [(c_in, c_out // group) + kernel],
+        "SeparableConv": lambda: [(c_in, 1) + kernel, (c_out, c_in, 1, 1)],
+        "ConcatConv": lambda: [(c_out, c_in, 1, 1)],
+    }
+    found = []
+    for shape in shapes.get(spec.op_type, list)():
+        terms = np.prod(shape[1:] if spec.op_type != "ConvTranspose" else (c_in // group,) + kernel)
+        outputs = shape[0] if spec.op_type != "ConvTranspose" else c_out
+        found.append((rng.standard_normal(shape) / np.sqrt(terms)).astype(np.float32))
+        found.append(rng.standard_normal(outputs).astype(np.float32))
+    return found
 
 
 def _gated_cache(call, active, noise, operands, rng):

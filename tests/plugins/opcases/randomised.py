@@ -3,6 +3,7 @@
 import random
 
 from .convolution import ACTIVATIONS, conv, transpose
+from .fused import concat_conv, separable
 from .local import channel_map, concat, flatten, image, pointwise, pool, resize
 from .specs import MASKS
 
@@ -17,6 +18,9 @@ def draw(number):
         "depthwise",
         "depthwise",
         "grouped",
+        "separable",
+        "separable",
+        "concat_conv",
         "transpose",
         "pool",
         "resize",
@@ -38,15 +42,22 @@ def draw(number):
         rest["cell"] = rng.choice([cell for cell in (1, 2, 3, 4, 8, 16) if patch % cell == 0])
     channels = rng.choice((1, 2, 3, 7, 8, 16, 19, 32, 40, 64, 96))
 
-    if kind in ("conv", "depthwise", "grouped", "transpose", "pool"):
+    if kind in ("conv", "depthwise", "grouped", "separable", "transpose", "pool"):
         kernel = tuple(rng.choice((1, 2, 3, 3, 4, 5, 7)) for _ in range(2))
         stride = tuple(rng.choice((1, 1, 2, 3)) for _ in range(2))
         dilation = tuple(rng.choice((1, 1, 1, 2)) for _ in range(2))
         reach = [(k - 1) * d for k, d in zip(kernel, dilation)]
-    if kind in ("conv", "depthwise", "grouped"):
+    if kind in ("separable", "concat_conv"):
+        rest.update(residual=rng.choice(("none", "none", "before", "after")), between=rng.choice(ACTIVATIONS))
+        c_out = rng.choice((1, 3, 8, 17, 32, 48))
+        if kind == "concat_conv":
+            return concat_conv(tag, size, [rng.randint(1, 40) for _ in range(rng.randint(1, 6))], c_out, **rest)
+    if kind in ("conv", "depthwise", "grouped", "separable"):
         pads = tuple(rng.randint(0, reach[i % 2]) for i in range(4))
         lack = [max(0, reach[i] + 1 - size[i] - pads[i] - pads[i + 2]) for i in range(2)]
         pads = pads[:2] + (pads[2] + lack[0], pads[3] + lack[1])
+        if kind == "separable":
+            return separable(tag, size, channels, c_out, kernel, stride, dilation, pads, **rest)
         group = {"conv": 1, "depthwise": channels, "grouped": rng.choice((2, 3, 4))}[kind]
         c_in = channels * group if kind == "grouped" else channels
         c_out = group * rng.choice((1, 2) if kind == "depthwise" else (1, 3, 8, 17, 32, 48))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .convolution import conv, depthwise, transpose
+from .fused import concat_conv, separable
 from .gates import POINTWISE, gate, mask
 from .local import channel_map, concat, flatten, image, pointwise, pool, resize
 from .problems import poison, problem
@@ -89,6 +90,24 @@ def refusals():
         ["coordinate_transformation_mode", "tf_crop_and_resize"],
     )
     yield "resize channels", set_input(scaled, 2, floats(1, 4, 4, 2)), ["X"]
+    thin = problem(separable("refused", (9, 8), 6, 10, between=("Relu", ()), patch=2, in_place=0))
+    yield "inner activation", set_attributes(thin, inner_activation="Gelu"), ["activation", "Gelu"]
+    yield "inner params", set_attributes(thin, inner_activation="Clip"), ["Clip", "activation_params"]
+    yield (
+        "inner slopes",
+        set_attributes(thin, inner_activation="PRelu", inner_activation_params=(0.5, 0.25)),
+        ["PRelu", "2", "6"],
+    )
+    yield "separable X", set_input(thin, 2, floats(1, 9, 8, 5)), ["SeparableConv", "6", "5"]
+    yield "separable W1", set_input(thin, 3, floats(6, 1, 5, 5)), ["W", "5"]
+    yield "separable W2", set_input(thin, 5, floats(10, 6, 3, 3)), ["W", "3"]
+    yield "separable W2's inputs", set_input(thin, 5, floats(10, 7, 1, 1)), ["SeparableConv", "7"]
+    yield "separable B2", set_input(thin, 6, floats(9)), ["B", "9"]
+    yield "separable alone", thin._replace(inputs=thin.inputs[:5], constants=(3, 4)), ["SeparableConv"]
+    both = problem(concat_conv("refused", (6, 5), (4, 3), 8, patch=2, in_place=0))
+    yield "concat conv's channels", set_input(both, 3, floats(1, 6, 5, 4)), ["channels"]
+    yield "concat conv's W", set_input(both, 4, floats(8, 7, 3, 3)), ["W", "3"]
+    yield "concat conv alone", both._replace(inputs=both.inputs[:2] + both.inputs[4:], constants=(2, 3)), ["ConcatConv"]
     added = problem(pointwise("Add", "refused", (6, 5), 4, 2, patch=2, in_place=0))
     yield "add broadcast", set_input(added, 3, floats(1, 1, 1, 4)), ["B"]
     yield "add one", added._replace(inputs=added.inputs[:3]), ["1 inputs", "2"]
