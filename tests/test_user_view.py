@@ -23,6 +23,7 @@ import patchskip.plugins.library as library
 library.Operator("PatchMask", {"size": [4, 4], "patch": 4, "in_patch": [4], "windows": [1, 1, 0, 0] * 2})
 print(library.__file__)
 """
+WITH_THE_PACKAGE = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 MODULE_COMMANDS = ["patchskip.benchmarks.layers", "patchskip.benchmarks.demo"]
 
 
@@ -57,7 +58,7 @@ def test_commands_in_the_pages_parse(page, line):
             command_parser(words[1]).parse_args(words[2:])  # exits when it does not understand
     elif words[:2] in (["python", "-m"], ["python3", "-m"]):
         text = subprocess.run(
-            [sys.executable, "-m", words[2], "--help"], capture_output=True, text=True, check=True
+            [sys.executable, "-m", words[2], "--help"], capture_output=True, text=True, check=True, env=WITH_THE_PACKAGE
         ).stdout
         assert all(word.split("=")[0] in text for word in words[3:] if word.startswith("--"))
 
@@ -90,7 +91,9 @@ def test_help_of_every_command(name, capsys):
 
 @pytest.mark.parametrize("module", MODULE_COMMANDS)
 def test_help_of_modules(module):
-    process = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
+    process = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, env=WITH_THE_PACKAGE
+    )
     assert process.returncode == 0 and "usage:" in process.stdout
 
 

@@ -93,7 +93,7 @@ def patch_skip(
     threshold=0.0,
     cell=1,
     shape=None,
-    **attributes
+    **attributes,
 ):
     """-> Y float32 of cache's shape, and `changed` int32 [Gh, Gw].
 

@@ -114,7 +114,7 @@ def test_a_tensor_with_a_threshold_is_kept(net):
     x = net.conv(stem(net), 4, 4, group=4)
     model = net.model(net.conv(net.conv(x, 4, 4, 1, name="next"), 4, 4))
     assert x not in kept(metadata_of(convert(model).model))
-    assert x in kept(metadata_of(convert(model, gate="delta").model))
+    assert x in kept(metadata_of(convert(model, gate="delta", halo="full").model))
 
 
 # -- what need not be kept, some of it for being computed where its readers look
@@ -171,7 +171,7 @@ def test_a_layer_may_not_wait_for_a_gate_behind_it(net, rng):
         sums.append(net.conv(net.op("Concat", *branches, axis=1), 8, 4, 1))
     model = net.model(*sums)
     thresholds = {"images": 1e-6, "stem": 1e-6, "long1": 1e-6, "short1": 0, "long2": 1e-6, "short2": 0}
-    exported = convert(model, gate="delta", gates=thresholds, patch=4).model
+    exported = convert(model, gate="delta", halo="full", gates=thresholds, patch=4).model
     onnx.checker.check_model(exported)
     found = metadata_of(exported)
     caches, names = kept(found), {node.name: node.output[0] for node in exported.graph.node}
