@@ -113,34 +113,41 @@ def weights(layer, rng):
 
 
 def dense_model(layer, parameters):
-    """Inputs x0, x1, ... [1, C, H, W], outputs y0, y1, ...: one standard Conv and activation for each (W, B)."""
-    nodes, tensors, inputs, outputs = [], [], [], []
+    """Input x [1, C, H, W], outputs y0, y1, ...: one standard Conv and activation for each (W, B)."""
+    nodes, tensors, outputs = [], [], []
     for i, (weight, bias) in enumerate(parameters):
         tensors += [numpy_helper.from_array(weight, f"w{i}"), numpy_helper.from_array(bias, f"b{i}")]
-        nodes.append(helper.make_node("Conv", [f"x{i}", f"w{i}", f"b{i}"], [f"c{i}"], name=f"Conv{i}", **_conv(layer)))
+        nodes.append(helper.make_node("Conv", ["x", f"w{i}", f"b{i}"], [f"c{i}"], name=f"Conv{i}", **_conv(layer)))
         if layer.activation == "SiLU":
             nodes.append(helper.make_node("Sigmoid", [f"c{i}"], [f"s{i}"], name=f"Sigmoid{i}"))
             nodes.append(helper.make_node("Mul", [f"c{i}", f"s{i}"], [f"y{i}"], name=f"Mul{i}"))
         else:
             nodes.append(helper.make_node(layer.activation, [f"c{i}"], [f"y{i}"], name=f"{layer.activation}{i}"))
-        inputs.append(_value(f"x{i}", [1, layer.channels, layer.height, layer.width]))
         outputs.append(_value(f"y{i}", [1, layer.outputs, *layer.output_size]))
-    return _model(nodes, inputs, outputs, tensors)
+    return _model(nodes, [_value("x", [1, layer.channels, layer.height, layer.width])], outputs, tensors)
+
+
+def empty_model():
+    """x [1] -> y [1]: what a session costs that does nothing."""
+    return _model([helper.make_node("Identity", ["x"], ["y"])], [_value("x", [1])], [_value("y", [1])], [])
 
 
 def skip_model(layer, parameters):
-    """Inputs active, x0, cache0, ... (NHWC), outputs y0, y1, ...: one PatchSkip node for each (W, B)."""
+    """Inputs active, x, cache0, cache1, ... (NHWC), outputs y0, y1, ...: one PatchSkip node for each (W, B)."""
     nodes, tensors, outputs = [], [], []
-    inputs = [_value("active", list(layer.grid), TensorProto.INT32)]
+    inputs = [
+        _value("active", list(layer.grid), TensorProto.INT32),
+        _value("x", [1, layer.height, layer.width, layer.channels]),
+    ]
     for i, (weight, bias) in enumerate(parameters):
         tensors += [numpy_helper.from_array(weight, f"w{i}"), numpy_helper.from_array(bias, f"b{i}")]
-        names = ["active", f"cache{i}", f"x{i}", f"w{i}", f"b{i}"]
+        names = ["active", f"cache{i}", "x", f"w{i}", f"b{i}"]
         node = helper.make_node("PatchSkip", names, [f"y{i}"], name=f"PatchSkip{i}", domain="patchskip", **_conv(layer))
         own = {"op_type": "Conv", "patch": layer.patch, "activation": layer.activation}
         node.attribute.extend(helper.make_attribute(key, value) for key, value in own.items())
         nodes.append(node)
         shape = [1, *layer.output_size, layer.outputs]
-        inputs += [_value(f"x{i}", [1, layer.height, layer.width, layer.channels]), _value(f"cache{i}", shape)]
+        inputs.append(_value(f"cache{i}", shape))
         outputs.append(_value(f"y{i}", shape))
     return _model(nodes, inputs, outputs, tensors)
 

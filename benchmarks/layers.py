@@ -2,10 +2,11 @@
 
     python -m patchskip.benchmarks.layers --json FILE [--threads 1,2] [--quick]
 
-Both run several copies of the layer, each with weights and activations of its own, so that, as in a network, none of
-them waits in the nearest cache. Dense is charged with the time of its convolution and activation nodes alone, as ONNX
+Both run several copies of the layer on one input, each with weights and an output of its own: as in a network the input
+has just been computed, and neither the weights nor what is kept wait in the nearest cache. Dense is charged with the time of its convolution and activation nodes alone, as ONNX
 Runtime profiles them in the memory layout it prefers: not with changes of layout, not with the session. PatchSkip is
-charged with everything: the whole run of a session divided by the copies.
+charged with the whole run of a session, less that of a session which does nothing (a network pays for that once, not
+once a layer), divided by the copies.
 """
 
 import argparse
@@ -18,12 +19,13 @@ from collections import defaultdict
 import numpy as np
 
 from patchskip.benchmarks import masks, timing
-from patchskip.benchmarks.layer_models import LAYERS, QUICK, dense_model, skip_model, weights
-from patchskip.benchmarks.sessions import ProfiledDense, SkipSession
+from patchskip.benchmarks.layer_models import LAYERS, QUICK, dense_model, empty_model, skip_model, weights
+from patchskip.benchmarks.sessions import BoundSession, ProfiledDense, SkipSession, dense_options, open_session
 from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_text
 from patchskip.runtime.progress import Progress
+from patchskip.runtime.stream import aligned
 
 SHARES = (1, 0.5, 0.25, 0.1, 0.05, 0.02)
 COPIES_BYTES = 16 << 20  # what the copies hold together: several times the second-level cache
@@ -38,24 +40,26 @@ def measure(layer, threads, turns):
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(layer.name.encode()).digest()[:8], "little"))
     copies = int(np.clip(COPIES_BYTES // layer.bytes, MIN_COPIES, MAX_COPIES))
     parameters = [weights(layer, rng) for _ in range(copies)]
-    images = [rng.standard_normal((1, layer.height, layer.width, layer.channels), np.float32) for _ in range(copies)]
-    planar = {f"x{i}": np.ascontiguousarray(x.transpose(0, 3, 1, 2)) for i, x in enumerate(images)}
+    image = rng.standard_normal((1, layer.height, layer.width, layer.channels), np.float32)
+    planar = {"x": np.ascontiguousarray(image.transpose(0, 3, 1, 2))}
     dense = ProfiledDense(dense_model(layer, parameters), threads, planar)
-    arrays = {f"x{i}": x for i, x in enumerate(images)}
-    arrays.update({f"cache{i}": np.zeros((1, *layer.output_size, layer.outputs), np.float32) for i in range(copies)})
+    shape = (1, *layer.output_size, layer.outputs)
+    arrays = {"x": _like_a_stream(image)}
+    arrays.update({f"cache{i}": _like_a_stream(np.zeros(shape, np.float32)) for i in range(copies)})
     arrays["active"] = np.ones(layer.grid, np.int32)
+    nothing = BoundSession(open_session(empty_model(), dense_options(1)), {"x": np.zeros(1, np.float32)})
     skip = SkipSession(skip_model(layer, parameters), threads, arrays, {f"y{i}": f"cache{i}" for i in range(copies)})
     shares = {share: masks.clustered(layer.grid, share, rng) for share in SHARES}
 
     times = defaultdict(list)
     counted = []  # of dense's runs, those that are not warm-up
-    variants = ["dense", *SHARES]
+    variants = ["dense", "nothing", *SHARES]
     previous = None
     for turn in range(turns):
         for variant in timing.alternating(variants, turn):
-            if variant != "dense":
+            if variant in SHARES:
                 arrays["active"][...] = shares[variant]
-            run = dense.run if variant == "dense" else skip.run
+            run = {"dense": dense.run, "nothing": nothing.run}.get(variant, skip.run)
             if previous == "dense":
                 timing.rest()
             previous = variant
@@ -63,13 +67,22 @@ def measure(layer, threads, turns):
                 start = time.perf_counter()
                 run()
                 if i >= WARM_UP:
-                    times[variant].append((time.perf_counter() - start) * 1e3 / copies)
+                    times[variant].append((time.perf_counter() - start) * 1e3)
                 if variant == "dense":
                     counted.append(i >= WARM_UP)
     _check_equal(layer, dense, skip, arrays)
     runs = [run for run, count in zip(dense.node_times(), counted, strict=False) if count]
     dense_ms = float(np.median([_work(run) for run in runs])) / copies
-    return [_row(layer, share, threads, dense_ms, float(np.median(times[share])), copies) for share in SHARES]
+    session_ms = np.median(times["nothing"])
+    skip_ms = {share: float(np.median(times[share]) - session_ms) / copies for share in SHARES}
+    return [_row(layer, share, threads, dense_ms, skip_ms[share], copies) for share in SHARES]
+
+
+def _like_a_stream(array):
+    """The array's values in memory such as a stream's: a cache line's boundary."""
+    result = aligned(array.shape, array.dtype)
+    result[...] = array
+    return result
 
 
 def _work(run):

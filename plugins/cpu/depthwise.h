@@ -74,7 +74,7 @@ class DepthwisePixels {
   }
 
  private:
-  static constexpr int kPixels = 12, kLongRun = 6, kPieceValues = 512;
+  static constexpr int kPixels = 16, kLongRun = 8, kPieceValues = 512;
 
   void gather(const float* from, float* to) {
     from_[count_] = from;
@@ -83,23 +83,39 @@ class DepthwisePixels {
   }
 
   template <typename Lanes, typename From, typename To>
-  void compute(ptrdiff_t c, Lanes lanes, int count, const From& from_of, const To& to_of) const {
-    Vec filter[kernel * kernel];
-#pragma GCC unroll 25
-    for (int t = 0; t < kernel * kernel; ++t) filter[t] = lanes.read(d_.weights + t * d_.out.channels + c);
-    const Vec bias = lanes.read(d_.bias + c), low = splat(clamp_.low), high = splat(clamp_.high);
-    for (int i = 0; i < count; ++i) {
-      const float* from = from_of(i) + c;
-      Vec total = bias;
-#pragma GCC unroll 5
-      for (int ky = 0; ky < kernel; ++ky) {
-#pragma GCC unroll 5
-        for (int kx = 0; kx < kernel; ++kx) {
-          total += lanes.read(from + ky * row_ + kx * column_) * filter[ky * kernel + kx];
-        }
-      }
-      lanes.write(to_of(i) + c, min(high, max(low, total)));
+  void compute(ptrdiff_t c, Lanes lanes, int count, const From& from, const To& to) const {
+    int i = 0;
+    for (; i + 8 <= count; i += 8) group<8>(c, lanes, i, from, to);
+    if (count - i >= 4) group<4>(c, lanes, i, from, to), i += 4;
+    if (count - i >= 2) group<2>(c, lanes, i, from, to), i += 2;
+    if (count - i >= 1) group<1>(c, lanes, i, from, to);
+  }
+
+  // Several pixels side by side: one alone would wait for each of its additions.
+  template <int n, typename Lanes, typename From, typename To>
+  void group(ptrdiff_t c, Lanes lanes, int first, const From& from_of, const To& to_of) const {
+    const float* from[n];
+    Vec total[n];
+    const Vec bias = lanes.read(d_.bias + c);
+#pragma GCC unroll 8
+    for (int i = 0; i < n; ++i) {
+      from[i] = from_of(first + i) + c;
+      total[i] = bias;
     }
+    const float* filter = d_.weights + c;
+    for (int ky = 0; ky < kernel; ++ky) {
+#pragma GCC unroll 5
+      for (int kx = 0; kx < kernel; ++kx, filter += d_.out.channels) {
+        const Vec w = lanes.read(filter);
+#pragma GCC unroll 8
+        for (int i = 0; i < n; ++i) total[i] += lanes.read(from[i] + kx * column_) * w;
+      }
+#pragma GCC unroll 8
+      for (int i = 0; i < n; ++i) from[i] += row_;
+    }
+    const Vec low = splat(clamp_.low), high = splat(clamp_.high);
+#pragma GCC unroll 8
+    for (int i = 0; i < n; ++i) lanes.write(to_of(first + i) + c, min(high, max(low, total[i])));
   }
 
   const DepthwiseConv& d_;

@@ -153,6 +153,7 @@ class Unit {
         out_[count_ + i] = out + i * stride;
         index_[count_ + i] = index + static_cast<ptrdiff_t>(i) * out_step;
       }
+      add_run(out, index, n, out_step);
       count_ += n;
       if (count_ == capacity_) flush();
       count -= n;
@@ -171,6 +172,7 @@ class Unit {
         out_[count_ + i] = out + static_cast<ptrdiff_t>(i) * conv_.out.channels;
         index_[count_ + i] = index + i;
       }
+      add_run(out, index, n, 1);
       count_ += n;
       if (count_ == capacity_) flush();
       count -= n;
@@ -198,14 +200,22 @@ class Unit {
         tile.offset = group * outputs + first;
         tile.channels = outputs - first < size * kLanes ? outputs - first : size * kLanes;
         tile.clamp = clamp_;
-        run_tiles(tile, size);
+        run_tiles(tile, size, !clamp_.whole && !(blocks.count == 1 && conv_.group == 1));
         weights += static_cast<ptrdiff_t>(phase_.n_taps) * inputs * size * kLanes;
       }
     }
+    if (!clamp_.whole && blocks.count == 1 && conv_.group == 1) finish_runs();
     count_ = 0;
+    runs_ = 0;
   }
 
  private:
+  struct Run {
+    float* out;
+    ptrdiff_t index;
+    int count;
+  };
+
   static constexpr int kPointers = 32 * kUnitPixels;
 
   // Where the pixels (y, x), (y, x + step), ... lie, or zeros for those outside.
@@ -237,7 +247,7 @@ class Unit {
   }
 
   // Tiles as equal as can be: 13 rows are 7 + 6, not 12 + 1.
-  void run_tiles(Tile& tile, int size) const {
+  void run_tiles(Tile& tile, int size, bool finish) const {
     static const TileTable table;
     const int tiles = (count_ + tile_rows(size) - 1) / tile_rows(size);
     for (int i = 0, first = 0; i < tiles; ++i) {
@@ -245,8 +255,27 @@ class Unit {
       tile.taps = pointers_ + first;
       tile.out = out_ + first;
       table.kernels[size][rows](tile);
-      if (!clamp_.whole) finish_tile(tile, first, rows);
+      if (finish) finish_tile(tile, first, rows);
       first += rows;
+    }
+  }
+
+  void add_run(float* out, ptrdiff_t index, int count, int step) {
+    if (step == 1) {
+      run_[runs_++] = {out, index, count};
+      return;
+    }
+    for (int i = 0; i < count; ++i) {
+      run_[runs_++] = {out + static_cast<ptrdiff_t>(i) * step * conv_.out.channels, index + i * step, 1};
+    }
+  }
+
+  // Whole pixels at once, when all their channels are there: the fewer the channels, the more that is worth.
+  void finish_runs() const {
+    const int channels = conv_.out.channels;
+    for (const Run* run = run_; run != run_ + runs_; ++run) {
+      finish_pixels(conv_.finish, run->out, run->index * channels, static_cast<ptrdiff_t>(run->count) * channels,
+                    channels);
     }
   }
 
@@ -263,7 +292,8 @@ class Unit {
   const GemmPhase& phase_;
   const int tap_pixels_, n_taps_, capacity_;
   const Clamp clamp_;
-  int count_ = 0;
+  int count_ = 0, runs_ = 0;
+  Run run_[kUnitPixels];
   float* out_[kUnitPixels];
   ptrdiff_t index_[kUnitPixels];
   const float* pointers_[kPointers];
