@@ -166,3 +166,15 @@ def test_dense_operator_is_onnx_s(spec):
     assert found.shape == expected.shape
     excess = np.abs(found - expected) - tolerance
     assert (excess <= 0).all(), "at {} by {}".format(np.unravel_index(excess.argmax(), excess.shape), excess.max())
+
+
+def test_without_a_cache_what_is_not_computed_is_nan():
+    case = problem(convolution.conv("uncached", (9, 7), 3, 5, patch=2, mask="checkerboard"))
+    active, cache, *operands = case.inputs
+    kept, _ = patches.patch_skip(active, cache, *operands, **case.attributes)
+    found, changed = patches.patch_skip(active, None, *operands, shape=cache.shape, **case.attributes)
+    assert np.array_equal(found, np.where(case.chosen, kept, np.nan), equal_nan=True)
+    assert np.array_equal(changed, active)
+    for wrong in (dict(shape=None), dict(shape=cache.shape, threshold=0.5), dict(shape=cache.shape, op_type="Flatten")):
+        with pytest.raises(ValueError, match="without cache"):
+            patches.patch_skip(active, None, *operands, **dict(case.attributes, **wrong))
