@@ -65,6 +65,19 @@ class DepthwisePixels {
     }
   }
 
+  // `count` neighbours of one row and those below them, at stride 1: what one row reads, most of it the other reads
+  // too. Returns how many were computed.
+  int add_pairs(const float* from, int count, float* to, float* below) const {
+    const int pairs = count / kSide * kSide;
+    const ptrdiff_t channels = d_.out.channels;
+    for (int i = 0; i < pairs; i += kSide) {
+      for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
+        square(c, lanes, from + i * channels, to + i * channels, below + i * channels);
+      });
+    }
+    return pairs;
+  }
+
   void flush() {
     if (count_ == 0) return;
     for_each_vector(d_.out.channels, [this](ptrdiff_t c, auto lanes) {
@@ -74,12 +87,49 @@ class DepthwisePixels {
   }
 
  private:
-  static constexpr int kPixels = 16, kLongRun = 8, kPieceValues = 512;
+  static constexpr int kSide = 4, kPixels = 16, kLongRun = 8, kPieceValues = 512;
 
   void gather(const float* from, float* to) {
     from_[count_] = from;
     to_[count_] = to;
     if (++count_ == kPixels) flush();
+  }
+
+  // kSide pixels of each of two rows.
+  template <typename Lanes>
+  void square(ptrdiff_t c, Lanes lanes, const float* from, float* to, float* below) const {
+    const ptrdiff_t channels = d_.out.channels;
+    const Vec bias = lanes.read(d_.bias + c);
+    Vec upper[kSide], lower[kSide];
+#pragma GCC unroll 4
+    for (int i = 0; i < kSide; ++i) upper[i] = lower[i] = bias;
+    from += c;
+    const float* filter = d_.weights + c;
+#pragma GCC unroll 6
+    for (int row = 0; row <= kernel; ++row, from += row_) {
+      Vec x[kSide + kernel - 1];
+#pragma GCC unroll 8
+      for (int i = 0; i < kSide + kernel - 1; ++i) x[i] = lanes.read(from + i * channels);
+#pragma GCC unroll 5
+      for (int kx = 0; kx < kernel; ++kx) {
+        if (row < kernel) {
+          const Vec w = lanes.read(filter + (row * kernel + kx) * channels);
+#pragma GCC unroll 4
+          for (int i = 0; i < kSide; ++i) upper[i] += x[i + kx] * w;
+        }
+        if (row > 0) {
+          const Vec w = lanes.read(filter + ((row - 1) * kernel + kx) * channels);
+#pragma GCC unroll 4
+          for (int i = 0; i < kSide; ++i) lower[i] += x[i + kx] * w;
+        }
+      }
+    }
+    const Vec low = splat(clamp_.low), high = splat(clamp_.high);
+#pragma GCC unroll 4
+    for (int i = 0; i < kSide; ++i) {
+      lanes.write(to + i * channels + c, min(high, max(low, upper[i])));
+      lanes.write(below + i * channels + c, min(high, max(low, lower[i])));
+    }
   }
 
   template <typename Lanes, typename From, typename To>
@@ -134,18 +184,37 @@ inline void depthwise_square(const DepthwiseConv& d, const Clamp& clamp, const S
   const int left = (w.pad_left + w.stride_w - 1) / w.stride_w, room = d.in.width - 1 - reach_x + w.pad_left;
   const int right = room < 0 ? 0 : room / w.stride_w + 1;
   DepthwisePixels<kernel> inner(d, clamp);
+  const bool dense = w.stride_h == 1 && w.stride_w == 1 && w.dilation_h == 1 && w.dilation_w == 1;
+  const auto inside = [&](int y) { return y >= 0 && y + reach_y < d.in.height; };
+  const auto at = [&](const Segment& s, int x) { return s.out + static_cast<ptrdiff_t>(x - s.x0) * d.out.channels; };
+  const auto source = [&](const Segment& s, int x) {
+    const ptrdiff_t y = s.y * w.stride_h - w.pad_top;
+    return d.x + (y * d.in.width + x * w.stride_w - w.pad_left) * d.in.channels;
+  };
+  const auto border = [&](const Segment& s, int x0, int x1) {
+    for (int x = x0; x < x1; ++x) {
+      depthwise_border_pixel(d, clamp, s.y * w.stride_h - w.pad_top, x * w.stride_w - w.pad_left, at(s, x));
+    }
+  };
   for (const Segment* s = segments; s != segments + count; ++s) {
     const int y = s->y * w.stride_h - w.pad_top;
-    const bool rows_inside = y >= 0 && y + reach_y < d.in.height;
-    const int begin = rows_inside ? clamp_to(left, s->x0, s->x1) : s->x1;
-    const int end = rows_inside ? clamp_to(right, begin, s->x1) : s->x1;
-    const auto out = [&](int x) { return s->out + static_cast<ptrdiff_t>(x - s->x0) * d.out.channels; };
-    for (int x = s->x0; x < begin; ++x) depthwise_border_pixel(d, clamp, y, x * w.stride_w - w.pad_left, out(x));
-    if (begin < end) {
-      const ptrdiff_t at = static_cast<ptrdiff_t>(y) * d.in.width + begin * w.stride_w - w.pad_left;
-      inner.add(d.x + at * d.in.channels, end - begin, out(begin));
+    const int begin = inside(y) ? clamp_to(left, s->x0, s->x1) : s->x1;
+    const int end = inside(y) ? clamp_to(right, begin, s->x1) : s->x1;
+    border(*s, s->x0, begin);
+    border(*s, end, s->x1);
+    if (begin == end) continue;
+    const Segment* next = s + 1;
+    if (dense && next != segments + count && next->y == s->y + 1 && next->x0 == s->x0 && next->x1 == s->x1 &&
+        inside(y + 1)) {
+      const int paired = begin + inner.add_pairs(source(*s, begin), end - begin, at(*s, begin), at(*next, begin));
+      inner.add(source(*s, paired), end - paired, at(*s, paired));
+      inner.add(source(*next, paired), end - paired, at(*next, paired));
+      border(*next, next->x0, begin);
+      border(*next, end, next->x1);
+      ++s;
+      continue;
     }
-    for (int x = end; x < s->x1; ++x) depthwise_border_pixel(d, clamp, y, x * w.stride_w - w.pad_left, out(x));
+    inner.add(source(*s, begin), end - begin, at(*s, begin));
   }
   inner.flush();
 }
