@@ -120,10 +120,10 @@ def read_gates(path: str) -> dict[str, float]:
 
 def _frames(args: argparse.Namespace, model: onnx.ModelProto):
     """Frames of --source, at the network's size."""
-    import cv2
-
+    from patchskip.runtime import opencv
     from patchskip.runtime.sources import open_source
 
+    cv2 = opencv.load()
     constants = {tensor.name for tensor in model.graph.initializer}
     shapes = [v.type.tensor_type.shape.dim for v in model.graph.input if v.name not in constants]
     sizes = [(dims[2].dim_value, dims[3].dim_value) for dims in shapes if len(dims) == 4]

@@ -45,13 +45,17 @@ class _Tensor(ctypes.Structure):
 
 
 def path():
-    """The library's file. Raises PatchskipError when it is missing or built for another machine."""
-    _check_file(FILE)
+    """The library's file, after it has been loaded once. Raises PatchskipError as `load`."""
+    load()
     return FILE
 
 
 def load(file=None):
-    """The library as a ctypes.CDLL, loaded once. Raises PatchskipError as `path`, and when its version is not ours."""
+    """The library as a ctypes.CDLL, loaded once.
+
+    Raises PatchskipError when it is missing, built for another machine or of another version, and when $PATCHSKIP_ISA
+    is no instruction set of this machine.
+    """
     file = os.path.abspath(file or FILE)
     if file not in _loaded:
         _check_file(file)
@@ -66,6 +70,7 @@ def load(file=None):
                     file, found, VERSION, HOW_TO_BUILD
                 )
             )
+        _check_isa(library.ps_isas().decode())
         _loaded[file] = library
     return _loaded[file]
 
@@ -148,6 +153,16 @@ def _check_file(file):
     if here in ELF_MACHINES.values() and built_for != here:
         raise PatchskipError(
             "loading {}: built for {}, this machine is {}; {}".format(file, built_for, here, HOW_TO_BUILD)
+        )
+
+
+def _check_isa(usable):
+    asked = os.environ.get("PATCHSKIP_ISA")
+    if asked and asked not in usable.split(","):
+        raise PatchskipError(
+            "PATCHSKIP_ISA is {!r}, this machine has {}; set one of these or unset it".format(
+                asked, usable.replace(",", ", ")
+            )
         )
 
 

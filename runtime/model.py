@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 from patchskip.plugins import library
 
@@ -142,9 +143,10 @@ def _reason(error):
     if kind == "InvalidProtobuf" or "Protobuf parsing failed" in text:
         return "it is not an ONNX file, or it is truncated; export or copy it again"
     if "opset" in text.lower() or "Unsupported model IR version" in text:
-        return "its opset is not supported by this ONNX Runtime ({}); export with an older opset, or update".format(
-            text[:200]
-        )
+        numbers = re.findall(r"opset (\d+)", text, re.IGNORECASE)
+        known = "it is of opset {}, this ONNX Runtime knows those up to {}"
+        found = known.format(*numbers) if len(numbers) == 2 else "its opset is not supported ({})".format(text[:200])
+        return found + "; export it with an older opset, or update ONNX Runtime"
     return "ONNX Runtime does not accept it ({}); export it again with `patchskip export`".format(text[:300])
 
 
