@@ -111,6 +111,7 @@ def session_options():
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
+    options.enable_mem_pattern = False  # its second block grows with the activity, beside the first frame's
     return options
 
 

@@ -1,6 +1,9 @@
 """On the test data: what the README says of real networks and videos. Skips without it (PATCHSKIP_TEST_DATA)."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -48,3 +51,32 @@ def test_delta_mode_keeps_the_accuracy(nano, data, tmp_path):
     assert result["accuracy"]["dense"]["ap50"] == pytest.approx(0.827, abs=0.005)
     assert result["accuracy"]["skip"]["ap50"] > result["accuracy"]["dense"]["ap50"] - 0.02
     assert result["active_macs"] < 0.5
+
+
+MEMORY = """
+import sys
+from patchskip.runtime.model import load
+from patchskip.runtime.run import Pipeline
+from patchskip.runtime.sources import open_source
+
+pipeline = Pipeline(load(sys.argv[1], threads=2), "detect")
+for number, frame in enumerate(open_source(sys.argv[2]), 1):
+    pipeline(frame)
+    pipeline.stream.stats
+    if number == 50:
+        before = open("/proc/self/statm").read()
+after = open("/proc/self/statm").read()
+print(number, *[int(text.split()[1]) for text in (before, after)])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gate", [["exact"], ["delta", "--input", "u8"]], ids=lambda gate: gate[0])
+def test_a_run_ends_with_the_memory_it_had_after_frame_50(nano, data, gate):
+    clip = data / "videos" / "pets09_s2l1_vtest_480x360.avi"
+    words = [sys.executable, "-c", MEMORY, str(nano("--gate", *gate)), str(clip)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    frames, before, after = map(int, subprocess.check_output(words, env=environment).split())
+    assert frames == 795
+    grown = (after - before) * os.sysconf("SC_PAGESIZE")
+    assert grown <= 2 << 20, f"{grown / 2**20:.1f} MiB, from {before * os.sysconf('SC_PAGESIZE') / 2**20:.1f} MiB"

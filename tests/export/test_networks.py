@@ -29,6 +29,7 @@ def test_coverage(weights, name):
 def test_yolox_at_video_size(weights, gate):
     result = convert(onnx.load(weights / "yolox_nano_416.onnx"), input_size=(576, 768), gate=gate)
     metadata = metadata_of(result.model)
+    assert result.report["memory_ratio"] <= 1.2
     assert metadata["coverage"] == 1 and not metadata["dense"] and metadata["preset"] == "yolox"
     assert metadata["outputs"] == [{"name": "output", "shape": [1, 9072, 85]}]
     types = [layer["op_type"] for layer in metadata["layers"]]
