@@ -1,6 +1,7 @@
 #include "threads.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -10,7 +11,10 @@
 namespace patchskip {
 namespace {
 
-constexpr int kSpins = 4000;  // of a pause each: some tens of microseconds, longer than the gaps within a frame
+// How long a worker waits awake. Longer than the gaps within a frame, and than those between frames when they come as
+// fast as they can; at 30 frames a second it sleeps most of the time.
+constexpr std::chrono::microseconds kAwake(1000);
+constexpr int kPauses = 64;  // between looks at the clock
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -77,9 +81,19 @@ class Pool {
     }
   }
 
+  void wait_awake(unsigned seen) const {
+    const auto end = std::chrono::steady_clock::now() + kAwake;
+    do {
+      for (int i = 0; i < kPauses; ++i) {
+        if (ticket_.load(std::memory_order_acquire) != seen) return;
+        pause();
+      }
+    } while (std::chrono::steady_clock::now() < end);
+  }
+
   void serve(int id, unsigned seen) {
     for (;;) {
-      for (int spin = 0; ticket_.load(std::memory_order_acquire) == seen && spin < kSpins; ++spin) pause();
+      wait_awake(seen);
       if (ticket_.load(std::memory_order_acquire) == seen) {
         std::unique_lock<std::mutex> lock(sleep_);
         asleep_.fetch_add(1, std::memory_order_seq_cst);
