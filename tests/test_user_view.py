@@ -16,7 +16,7 @@ import pytest
 from patchskip.runtime import cli
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "plugins" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGES = ["runtime", "plugins", "export", "benchmarks"]
 USES_THE_LIBRARY = """
 import patchskip.plugins.library as library
@@ -30,7 +30,7 @@ MODULE_COMMANDS = ["patchskip.benchmarks.layers", "patchskip.benchmarks.demo"]
 def code_lines(page):
     """Shell lines of a page's code blocks, and commands in backquotes, continuation lines joined."""
     text = page.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```(?:sh|console|bash)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^ *```(?:sh|console|bash)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     lines += re.findall(r"`((?:patchskip|make|python3? -m patchskip)[^`\n]*)`", text)
     return [line.removeprefix("$ ").strip() for line in lines if line.strip()]
