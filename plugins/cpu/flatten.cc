@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "finish_attributes.h"
+#include "threads.h"
 
 namespace patchskip {
 namespace {
@@ -88,17 +89,28 @@ class Flatten : public Operator {
   void copy_level(const Plane& level, const Cover& down, const Cover& across, const int32_t* active, const float* from,
                   float* to) const {
     const Finish finish = finish_.with(nullptr);
-    for (int row = 0; row < rows_; ++row, active += columns_) {
-      for (int i = 0; i < columns_; ++i) {
-        if (!active[i]) continue;
-        const int x0 = across.first[i];
-        while (i + 1 < columns_ && active[i + 1]) ++i;
-        const int count = (across.last[i] + 1 - x0) * channels_;
-        for (int y = down.first[row]; y <= down.last[row] && count > 0; ++y) {
-          const ptrdiff_t at = (static_cast<ptrdiff_t>(y) * level.width + x0) * channels_;
-          std::memcpy(to + at, from + at, sizeof(float) * count);
-          kernels_->finish(finish, to + at, at, count, channels_);
-        }
+    auto copy_row = [&](int row) {
+      copy_patches(level, down.first[row], down.last[row], across, active + row * columns_, finish, from, to);
+    };
+    if (level.height >= rows_) {
+      parallel_for(rows_, copy_row);
+    } else {  // neighbouring rows of patches share pixels
+      for (int row = 0; row < rows_; ++row) copy_row(row);
+    }
+  }
+
+  // One row of patches: pixel rows y0 to y1, inclusive.
+  void copy_patches(const Plane& level, int y0, int y1, const Cover& across, const int32_t* active,
+                    const Finish& finish, const float* from, float* to) const {
+    for (int i = 0; i < columns_; ++i) {
+      if (!active[i]) continue;
+      const int x0 = across.first[i];
+      while (i + 1 < columns_ && active[i + 1]) ++i;
+      const int count = (across.last[i] + 1 - x0) * channels_;
+      for (int y = y0; y <= y1 && count > 0; ++y) {
+        const ptrdiff_t at = (static_cast<ptrdiff_t>(y) * level.width + x0) * channels_;
+        std::memcpy(to + at, from + at, sizeof(float) * count);
+        kernels_->finish(finish, to + at, at, count, channels_);
       }
     }
   }

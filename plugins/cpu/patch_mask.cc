@@ -81,17 +81,20 @@ class PatchMask : public Operator {
   // Along the row first, into a row of the output's grid; that row then goes to each output row that reads it.
   void grow(const int32_t* mask, const Reach& down, const Reach& across, int32_t* out) const {
     const int in_rows = static_cast<int>(down.first.size()), in_columns = static_cast<int>(across.first.size());
+    int32_t everything = 1;
+    for (int i = 0; i < in_rows * in_columns; ++i) everything &= mask[i] != 0;
+    if (everything) {  // every output patch reads something
+      std::fill(out, out + rows_ * columns_, 1);
+      return;
+    }
     thread_local std::vector<int32_t> row;
     row.resize(columns_);
     for (int y = 0; y < in_rows; ++y, mask += in_columns) {
-      int32_t found = 0, all = 1;
-      for (int x = 0; x < in_columns; ++x) {
-        found |= mask[x];
-        all &= mask[x] != 0;
-      }
+      int32_t found = 0;
+      for (int x = 0; x < in_columns; ++x) found |= mask[x];
       if (!found) continue;
-      std::fill(row.begin(), row.end(), all);  // every output patch reads something
-      for (int x = 0; x < in_columns && !all; ++x) {
+      std::fill(row.begin(), row.end(), 0);
+      for (int x = 0; x < in_columns; ++x) {
         if (!mask[x]) continue;
         for (int i = across.first[x]; i <= across.last[x]; ++i) row[i] = 1;
       }
