@@ -28,11 +28,9 @@ def test_every_kind_has_early_and_late_layers():
 def test_masked_layer_computes_its_patches_and_no_others(rng):
     layer = next(layer for layer in LAYERS if layer.name.startswith("conv3x3_18x24"))
     parameters = [weights(layer, rng) for _ in range(2)]
-    images = [rng.standard_normal((1, layer.height, layer.width, layer.channels), np.float32) for _ in range(2)]
-    dense = ProfiledDense(
-        dense_model(layer, parameters), 1, {f"x{i}": x.transpose(0, 3, 1, 2).copy() for i, x in enumerate(images)}
-    )
-    arrays = {f"x{i}": x for i, x in enumerate(images)}
+    image = rng.standard_normal((1, layer.height, layer.width, layer.channels), np.float32)
+    dense = ProfiledDense(dense_model(layer, parameters), 1, {"x": image.transpose(0, 3, 1, 2).copy()})
+    arrays = {"x": image}
     arrays |= {f"cache{i}": np.full((1, *layer.output_size, layer.outputs), 7, np.float32) for i in range(2)}
     arrays["active"] = (rng.random(layer.grid) < 0.3).astype(np.int32)
     skip = SkipSession(skip_model(layer, parameters), 1, arrays, {"y0": "cache0", "y1": "cache1"})
