@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -205,7 +206,7 @@ def test_a_disk_that_is_full(workplace, line):
         capture_output=True,
         text=True,
     )
-    name = line[line.index("OUT") :].split()[0].replace("OUT", "out")
+    (name,) = re.findall(r"out\S+", line.replace("OUT", "out"))
     assert_one_line(process.returncode, process.stdout, process.stderr, "cannot write", name, "free some space")
     assert listing(workplace) == before, "a file was left behind"
 
@@ -214,9 +215,8 @@ def test_a_disk_that_is_full(workplace, line):
 def test_a_device_that_is_full(refused, line):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
-    at = line.index("OUT")
-    end = len(line.split()[0]) if at < 0 else at + len(line[at:].split()[0])
-    refused(line[:at] + "/dev/full" + line[end:] + " --quiet", "/dev/full", "no space left", "free some space")
+    line = re.sub(r"OUT\S+", "/dev/full", line)
+    refused(line + " --quiet", "/dev/full", "no space left", "free some space")
 
 
 @pytest.mark.parametrize("line", WRITES)
