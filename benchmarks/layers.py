@@ -3,10 +3,10 @@
     python -m patchskip.benchmarks.layers --json FILE [--threads 1,2] [--quick]
 
 Both run several copies of the layer on one input, each with weights and an output of its own: as in a network the input
-has just been computed, and neither the weights nor what is kept wait in the nearest cache. Dense is charged with the time of its convolution and activation nodes alone, as ONNX
-Runtime profiles them in the memory layout it prefers: not with changes of layout, not with the session. PatchSkip is
-charged with the whole run of a session, less that of a session which does nothing (a network pays for that once, not
-once a layer), divided by the copies.
+has just been computed, and neither the weights nor what is kept wait in the nearest cache. Dense is charged with the
+time of its convolution and activation nodes alone, as ONNX Runtime profiles them in the memory layout it prefers: not
+with changes of layout, not with the session. PatchSkip is charged with the whole run of a session, less that of a
+session which does nothing (a network pays for that once, not once a layer), divided by the copies.
 """
 
 import argparse
