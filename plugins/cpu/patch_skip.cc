@@ -61,8 +61,7 @@ class PatchSkip : public Operator {
     int pixels = 0;
     for (const Block& block : blocks) pixels += block.pixels();
     const bool alone = pixels * computation_->cost(plane_) < kWorthAThread;
-    const int share = pixels / (4 * threads());
-    list_units(blocks, alone ? most : std::min(std::max(share, kLeastUnitPixels), most), &units);
+    list_units(blocks, alone ? most : std::min(unit_pixels(pixels, threads()), most), &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
     const Block* first = blocks.data();
@@ -81,6 +80,12 @@ class PatchSkip : public Operator {
   }
 
  private:
+  // Several units for each thread, so that none waits long for another; but whole tiles, and no thread without any.
+  static int unit_pixels(int pixels, int threads) {
+    const int wanted = std::max(pixels / (4 * threads), kLeastUnitPixels);
+    return wanted * threads > pixels ? (pixels + threads - 1) / threads : wanted;
+  }
+
   struct Frame {
     const Tensor* inputs;
     int n_inputs;
