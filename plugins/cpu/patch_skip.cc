@@ -61,7 +61,7 @@ class PatchSkip : public Operator {
     int pixels = 0;
     for (const Block& block : blocks) pixels += block.pixels();
     const bool alone = pixels * computation_->cost(plane_) < kWorthAThread;
-    list_units(blocks, alone ? most : std::min(unit_pixels(pixels, threads()), most), &units);
+    list_units(blocks, alone ? most : unit_pixels(pixels, most, threads()), &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
     const Block* first = blocks.data();
@@ -80,10 +80,12 @@ class PatchSkip : public Operator {
   }
 
  private:
-  // Several units for each thread, so that none waits long for another; but whole tiles, and no thread without any.
-  static int unit_pixels(int pixels, int threads) {
-    const int wanted = std::max(pixels / (4 * threads), kLeastUnitPixels);
-    return wanted * threads > pixels ? (pixels + threads - 1) / threads : wanted;
+  // Several units for each thread, as many for one as for another, so that none waits long; but whole tiles, and no
+  // thread without any.
+  static int unit_pixels(int pixels, int most, int threads) {
+    const int units = std::max(std::min(4 * threads, pixels / kLeastUnitPixels), (pixels + most - 1) / most);
+    const int rounded = (units + threads - 1) / threads * threads;
+    return (pixels + rounded - 1) / rounded;
   }
 
   struct Frame {
