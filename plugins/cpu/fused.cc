@@ -23,6 +23,9 @@ class Fused : public Computation {
     expect(own >= 1, "it takes at least one input, W and B");
     const Tensor& weights = inputs[own];
     expect_tensor("the pointwise W", weights, PS_FLOAT32, {out.channels, -1, 1, 1});
+    expect(
+        inner_inputs_ < 0 || (inputs[1].rank == 4 && inputs[1].shape[0] == weights.shape[1]),
+        "the pointwise W is " + shape_text(weights) + "; W of the depthwise convolution is " + shape_text(inputs[1]));
     between_ = out;
     between_.channels = static_cast<int>(weights.shape[1]);
     inner_->prepare(inputs, own, between_);

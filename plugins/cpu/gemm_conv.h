@@ -1,131 +1,14 @@
-// Convolution over listed pixels as a matrix product, register-tiled.
+// Convolution over listed pixels as a matrix product.
 //
-// The output channels are cut into blocks of 1 to kBlock vectors, the pixels into tiles of up to `tile_rows` rows, so
-// that a tile's accumulators fill the register file. For every input float of a tile's taps, `rows` broadcasts meet
-// `block` vectors of packed weights. Pixels need not be neighbours: each has a pointer for each tap, so pixels of many
-// small patches share a tile, and a tap that lies outside the tensor points at zeros.
+// Pixels need not be neighbours: each has a pointer for each of its taps, so that pixels of many small patches share a
+// tile, and a tap that lies outside the tensor points at zeros.
 #pragma once
-#include "finish.h"
+#include "tile.h"
 
 namespace patchskip {
 namespace PS_ISA {
 
-#if defined(__AVX512F__) || defined(__aarch64__)  // 32 vector registers
-constexpr int kBlock = 4;
-constexpr int tile_rows(int block) { return block == 4 ? 6 : block == 3 ? 8 : 12; }
-#else  // 16
-constexpr int kBlock = 2;
-constexpr int tile_rows(int block) { return block == 2 ? 6 : 8; }
-#endif
-constexpr int kTileRows = 12;    // of any block
 constexpr int kUnitPixels = 96;  // whose tap pointers are made at a time
-
-// The channel blocks of one group: as few as can be, of sizes that differ by at most one vector.
-struct Blocks {
-  int vectors, count;
-  explicit Blocks(int channels) : vectors((channels + kLanes - 1) / kLanes), count((vectors + kBlock - 1) / kBlock) {}
-  int size(int i) const { return vectors / count + (i < vectors % count ? 1 : 0); }
-  int first(int i) const { return i * (vectors / count) + (i < vectors % count ? i : vectors % count); }
-};
-
-inline size_t pack_weights(const float* weights, int outputs, int inputs, int group, int kernel_h, int kernel_w,
-                           bool transposed, const Tap* positions, int n_positions, float* packed) {
-  const int area = kernel_h * kernel_w;
-  const Blocks blocks(outputs);
-  size_t at = 0;
-  for (int g = 0; g < group; ++g) {
-    for (int b = 0; b < blocks.count; ++b) {
-      const int first = blocks.first(b) * kLanes, width = blocks.size(b) * kLanes;
-      for (int p = 0; p < n_positions; ++p) {
-        const int position = positions[p].dy * kernel_w + positions[p].dx;
-        for (int c = 0; c < inputs; ++c) {
-          for (int m = first; m < first + width; ++m, ++at) {
-            if (!packed) continue;
-            const ptrdiff_t row = transposed ? static_cast<ptrdiff_t>(g * inputs + c) * outputs + m
-                                             : static_cast<ptrdiff_t>(g * outputs + m) * inputs + c;
-            packed[at] = m < outputs ? weights[row * area + position] : 0.0f;
-          }
-        }
-      }
-    }
-  }
-  return at;
-}
-
-struct Tile {
-  const float* const* taps;  // [n_taps][stride], from this tile's first pixel
-  int stride;
-  int n_taps, width;
-  const float* weights;
-  const float* bias;
-  float* const* out;
-  int offset;    // of the block's first channel in a pixel
-  int channels;  // of the block that exist
-  Clamp clamp;
-};
-
-template <int rows, int block>
-void tile_kernel(const Tile& t) {
-  Vec sums[rows][block];
-  for (int j = 0; j < block; ++j) {
-    const Vec bias = load(t.bias + j * kLanes);
-    for (int i = 0; i < rows; ++i) sums[i][j] = bias;
-  }
-  const float* weights = t.weights;
-  for (int tap = 0; tap < t.n_taps; ++tap) {
-    const float* from[rows];
-    for (int i = 0; i < rows; ++i) from[i] = t.taps[tap * t.stride + i];
-    for (int k = 0; k < t.width; ++k, weights += block * kLanes) {
-      Vec w[block];
-#pragma GCC unroll 4
-      for (int j = 0; j < block; ++j) w[j] = load(weights + j * kLanes);
-#pragma GCC unroll 12
-      for (int i = 0; i < rows; ++i) {
-        const Vec x = splat(from[i][k]);
-#pragma GCC unroll 4
-        for (int j = 0; j < block; ++j) sums[i][j] += x * w[j];
-      }
-    }
-  }
-  const Vec low = splat(t.clamp.low), high = splat(t.clamp.high);
-  const bool partial = t.channels < block * kLanes;
-#pragma GCC unroll 12
-  for (int i = 0; i < rows; ++i) {
-    float* out = t.out[i] + t.offset;
-#pragma GCC unroll 4
-    for (int j = 0; j < block; ++j) {
-      const Vec v = min(high, max(low, sums[i][j]));
-      if (j + 1 < block || !partial) {
-        store(out + j * kLanes, v);
-      } else {
-        store_first(out + j * kLanes, v, t.channels - j * kLanes);
-      }
-    }
-  }
-}
-
-typedef void (*TileKernel)(const Tile&);
-
-template <int block, int rows>
-struct FillTable {
-  static void fill(TileKernel (*table)[kTileRows + 1]) {
-    table[block][rows] = tile_kernel<rows, block>;
-    FillTable<block, rows - 1>::fill(table);
-  }
-};
-template <int block>
-struct FillTable<block, 0> {
-  static void fill(TileKernel (*table)[kTileRows + 1]) { FillTable<block - 1, tile_rows(block - 1)>::fill(table); }
-};
-template <int rows>
-struct FillTable<0, rows> {
-  static void fill(TileKernel (*)[kTileRows + 1]) {}
-};
-
-struct TileTable {
-  TileKernel kernels[kBlock + 1][kTileRows + 1] = {};
-  TileTable() { FillTable<kBlock, tile_rows(kBlock)>::fill(kernels); }
-};
 
 // Up to kUnitPixels pixels, each with as many pointers as it has taps.
 class Unit {
