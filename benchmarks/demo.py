@@ -49,7 +49,8 @@ def demonstrate(folder, frames, picture=None):
             write(frame)
     print(f"made {network}, a detector of bright shapes, and {clip}, {frames} frames of them")
     for command in (
-        ["export", network, "-o", model, "--gate", "delta", "--halo", "full"] + ["--input", "u8", "--source", clip],
+        ["export", network, "-o", model, "--gate", "delta", "--halo", "full", "--threshold", "0.15"]
+        + ["--input", "u8", "--source", clip],
         ["run", model, clip, folder / "annotated.mp4"],
         ["benchmark", model, "--source", clip, "--dense", network]
         + ["--json", folder / "benchmark.json", "--report", folder / "report.html"],

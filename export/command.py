@@ -14,7 +14,7 @@ from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_path, atomic_text
 
 from . import coverage, loading
-from .convert import DEFAULT_THRESHOLD, convert
+from .convert import DEFAULT_THRESHOLDS, convert
 from .preprocess import PRESETS
 
 _FRAMES = 8  # of --source, taken for the layers' magnitudes
@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="T",
         default=None,
-        help=f"delta: the change that counts, a share of each layer's mean ({DEFAULT_THRESHOLD})",
+        help="delta: the change that counts, a share of each layer's mean (with --halo "
+        + ", ".join(f"{halo}: {threshold}" for halo, threshold in DEFAULT_THRESHOLDS.items())
+        + ")",
     )
     parser.add_argument("--gates", metavar="FILE.npz", help="delta: thresholds by layer name, absolute")
     parser.add_argument(
@@ -75,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
         input_size=tuple(args.input_size) if args.input_size else None,
         patch=args.patch,
         gate=args.gate,
-        threshold=DEFAULT_THRESHOLD if args.threshold is None else args.threshold,
+        threshold=args.threshold,
         gates=read_gates(args.gates) if args.gates else None,
         halo=args.halo,
         input=args.input,

@@ -19,7 +19,7 @@ from .input_size import set_input_size
 from .network import Network, fuse, localise
 from .normalise import normalise
 
-DEFAULT_THRESHOLD = 0.15
+DEFAULT_THRESHOLDS = {"none": 0.15, "full": 0.05}  # by halo: with it every layer has a gate, and what they drop adds up
 
 
 @dataclass
@@ -36,7 +36,7 @@ def convert(
     input_size: tuple[int, int] | None = None,
     patch: int = 16,
     gate: str = "exact",
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: float | None = None,
     gates: Mapping[str, float] | None = None,
     halo: str = "none",
     input: str = "float",
@@ -48,13 +48,15 @@ def convert(
     """Make a network patch-skipping. `model` is not changed.
 
     input_size: (height, width) to give its image input. patch: side in input pixels, a power of two.
-    gate: "exact", or "delta" with `threshold` (a share of each layer's mean magnitude) or `gates` (absolute, by name).
+    gate: "exact", or "delta" with `threshold` (a share of each layer's mean magnitude; by default that of
+    DEFAULT_THRESHOLDS for `halo`) or `gates` (absolute, by name).
     halo: "full", or "none": in delta mode a change spreads to the pixels that stand in its place alone.
     input: "float" keeps the network's input, "u8" takes the frame itself, uint8 [1, H, W, 3] BGR.
     preset: what is done to a frame, of `preprocess.PRESETS`, or "auto".
     feeds: frames, uint8 BGR [H, W, 3] of the input's size, from which magnitudes are taken; generated ones if None.
     metadata: further entries for the model's metadata. Raises PatchskipError.
     """
+    threshold = DEFAULT_THRESHOLDS.get(halo, 0.0) if threshold is None else threshold
     _check_options(patch, gate, threshold, halo, input)
     loading.check(model, name)
     if input_size is not None:
@@ -99,7 +101,9 @@ def _check_options(patch: int, gate: str, threshold: float, halo: str, input: st
         if value not in known:
             raise PatchskipError(f"--{option} {value} is not known; choose {' or '.join(known)}")
     if not 0 <= threshold < float("inf"):
-        raise PatchskipError(f"--threshold {threshold} is not a share; give 0 or more, such as {DEFAULT_THRESHOLD}")
+        raise PatchskipError(
+            f"--threshold {threshold} is not a share; give 0 or more, such as {DEFAULT_THRESHOLDS['none']}"
+        )
 
 
 def _image(graph: Graph, network: Network, name: str) -> str:

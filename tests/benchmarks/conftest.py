@@ -36,7 +36,7 @@ def demo(tmp_path_factory):
     network = build(size)
     save(network, folder / "network.onnx")
     save(convert(network, gate="exact").model, folder / "exact.patchskip.onnx")
-    save(convert(network, gate="delta", halo="full", input="u8").model, folder / "delta.patchskip.onnx")
+    save(convert(network, gate="delta", halo="full", threshold=0.15, input="u8").model, folder / "delta.patchskip.onnx")
     (folder / "clip").mkdir()
     clip = DemoClip(24, size)
     for index, frame in enumerate(clip):
