@@ -115,7 +115,7 @@ class _Emitter:
         cache = self._state(y, (1, height, width, channels), "cache")
         gate, inputs, outputs = {"mode": self.options.gate, "patch": mask.patch}, [tensor, cache], [mask.name]
         if self.options.gate == "delta":
-            cell = max(1, mask.patch // 2)
+            cell = _cell(mask.patch)
             reference = self.graph.new_name(tensor + ".reference")
             shape = (-(-height // cell), -(-width // cell), channels)
             inputs[1], outputs = self._state(reference, shape, "reference"), [mask.name, reference]
@@ -211,7 +211,7 @@ class _Emitter:
         if not inputs[0]:
             attributes["shape"] = list(layer.shape)
         if len(outputs) > 1:
-            attributes.update(threshold=float(self.options.thresholds[layer.name]), cell=max(1, active.patch // 2))
+            attributes.update(threshold=float(self.options.thresholds[layer.name]), cell=_cell(active.patch))
         self._add("PatchSkip", [active.name, *inputs], outputs, layer.name, **attributes)
         self.used[active.name] = active
         self.layers.append(
@@ -274,6 +274,11 @@ class _Emitter:
             "coverage": covered / macs if macs else 0.0,
             **self.options.extra,
         }
+
+
+def _cell(patch: int) -> int:
+    """Side of the cells whose change is measured: half a patch."""
+    return max(1, patch // 2)
 
 
 def _describe_input(graph: Graph, value: ValueInfoProto) -> dict:

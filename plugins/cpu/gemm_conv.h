@@ -25,50 +25,29 @@ class Unit {
   // `count` pixels of one row whose first taps lie at (y, x), (y, x + step), ... of the input; `out` and `index` are
   // the first one's place in memory and (counted in pixels) in the output tensor, `out_step` from one to the next.
   void add(int y, int x, int step, int count, float* out, ptrdiff_t index, int out_step) {
-    while (count > 0) {
-      const int n = count < capacity_ - count_ ? count : capacity_ - count_;
+    add_pieces(count, out, index, out_step, [&](int done, int n) {
       for (int t = 0; t < n_taps_; ++t) {
         const Tap tap = phase_.taps[t * tap_pixels_];
-        point(y + tap.dy, x + tap.dx, step, n, pointers_ + t * capacity_ + count_);
+        point(y + tap.dy, x + done * step + tap.dx, step, n, pointers_ + t * capacity_ + count_);
       }
-      const ptrdiff_t stride = static_cast<ptrdiff_t>(out_step) * conv_.out.channels;
-      for (int i = 0; i < n; ++i) {
-        out_[count_ + i] = out + i * stride;
-        index_[count_ + i] = index + static_cast<ptrdiff_t>(i) * out_step;
-      }
-      add_run(out, index, n, out_step);
-      count_ += n;
-      if (count_ == capacity_) flush();
-      count -= n;
-      x += n * step;
-      out += n * stride;
-      index += static_cast<ptrdiff_t>(n) * out_step;
-    }
+    });
   }
 
   // The same for pixels that lie one after the other at `from`.
   void add_packed(const float* from, int count, float* out, ptrdiff_t index) {
-    while (count > 0) {
-      const int n = count < capacity_ - count_ ? count : capacity_ - count_;
+    add_pieces(count, out, index, 1, [&](int done, int n) {
       for (int i = 0; i < n; ++i) {
-        pointers_[count_ + i] = from + static_cast<ptrdiff_t>(i) * conv_.in.channels;
-        out_[count_ + i] = out + static_cast<ptrdiff_t>(i) * conv_.out.channels;
-        index_[count_ + i] = index + i;
+        pointers_[count_ + i] = from + static_cast<ptrdiff_t>(done + i) * conv_.in.channels;
       }
-      add_run(out, index, n, 1);
-      count_ += n;
-      if (count_ == capacity_) flush();
-      count -= n;
-      from += static_cast<ptrdiff_t>(n) * conv_.in.channels;
-      out += static_cast<ptrdiff_t>(n) * conv_.out.channels;
-      index += n;
-    }
+    });
   }
 
   void flush() {
     if (count_ == 0) return;
     const int outputs = conv_.out.channels / conv_.group, inputs = conv_.in.channels / conv_.group;
     const Blocks blocks(outputs);
+    // Whole pixels at once, when all their channels are there: the fewer the channels, the more that is worth.
+    const bool by_runs = blocks.count == 1 && conv_.group == 1;
     const float* weights = phase_.weights;
     for (int group = 0; group < conv_.group; ++group) {
       if (group > 0) shift(inputs);
@@ -83,11 +62,11 @@ class Unit {
         tile.offset = group * outputs + first;
         tile.channels = outputs - first < size * kLanes ? outputs - first : size * kLanes;
         tile.clamp = clamp_;
-        run_tiles(tile, size, !clamp_.whole && !(blocks.count == 1 && conv_.group == 1));
+        run_tiles(tile, size, !clamp_.whole && !by_runs);
         weights += static_cast<ptrdiff_t>(phase_.n_taps) * inputs * size * kLanes;
       }
     }
-    if (!clamp_.whole && blocks.count == 1 && conv_.group == 1) finish_runs();
+    if (!clamp_.whole && by_runs) finish_runs();
     count_ = 0;
     runs_ = 0;
   }
@@ -100,6 +79,26 @@ class Unit {
   };
 
   static constexpr int kPointers = 32 * kUnitPixels;
+
+  // As many pixels at a time as there is room for; point_piece(done, n) makes the pointers of the next n.
+  template <typename PointPiece>
+  void add_pieces(int count, float* out, ptrdiff_t index, int out_step, const PointPiece& point_piece) {
+    const ptrdiff_t stride = static_cast<ptrdiff_t>(out_step) * conv_.out.channels;
+    for (int done = 0; done < count;) {
+      const int n = count - done < capacity_ - count_ ? count - done : capacity_ - count_;
+      point_piece(done, n);
+      for (int i = 0; i < n; ++i) {
+        out_[count_ + i] = out + i * stride;
+        index_[count_ + i] = index + static_cast<ptrdiff_t>(i) * out_step;
+      }
+      add_run(out, index, n, out_step);
+      count_ += n;
+      if (count_ == capacity_) flush();
+      done += n;
+      out += n * stride;
+      index += static_cast<ptrdiff_t>(n) * out_step;
+    }
+  }
 
   // Where the pixels (y, x), (y, x + step), ... lie, or zeros for those outside.
   void point(int y, int x, int step, int n, const float** pointers) const {
@@ -153,7 +152,6 @@ class Unit {
     }
   }
 
-  // Whole pixels at once, when all their channels are there: the fewer the channels, the more that is worth.
   void finish_runs() const {
     const int channels = conv_.out.channels;
     for (const Run* run = run_; run != run_ + runs_; ++run) {

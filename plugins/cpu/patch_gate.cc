@@ -19,10 +19,7 @@ class PatchGate : public Operator {
         threshold_(a.number("threshold", 0)) {
     const std::string mode = a.text("mode", "exact");
     expect(mode == "exact" || mode == "delta", "PatchGate: mode '" + mode + "' is neither exact nor delta");
-    expect(
-        patch_ > 0 && cell_ > 0 && patch_ % cell_ == 0,
-        "PatchGate: cell must divide patch; found cell " + std::to_string(cell_) + ", patch " + std::to_string(patch_));
-    expect(threshold_ >= 0, "PatchGate: threshold must be 0 or more; found " + std::to_string(threshold_));
+    expect_threshold("PatchGate: ", patch_, cell_, threshold_);
     expect(cell_ <= kMostCell, "PatchGate: cell must be at most 16");
   }
 

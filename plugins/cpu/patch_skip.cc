@@ -29,9 +29,7 @@ class PatchSkip : public Operator {
         threshold_(a.number("threshold", 0)),
         shape_(a.ints("shape", {})) {
     const std::string name = "PatchSkip " + op_type_ + ": ";
-    expect(patch_ > 0 && cell_ > 0 && patch_ % cell_ == 0,
-           name + "cell must divide patch; found cell " + std::to_string(cell_) + ", patch " + std::to_string(patch_));
-    expect(threshold_ >= 0, name + "threshold must be 0 or more; found " + std::to_string(threshold_));
+    expect_threshold(name, patch_, cell_, threshold_);
     expect(shape_.empty() || shape_.size() == 4, name + "shape must be four integers");
   }
 

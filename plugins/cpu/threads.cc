@@ -114,7 +114,7 @@ class Pool {
   Share share_[kMostThreads];
   // Each on a cache line of its own.
   std::atomic<unsigned> ticket_{0};
-  char apart_too_[64];
+  char apart_[64];
   std::atomic<int> inside_{0};
   std::atomic<bool> open_{false};
   std::atomic<int> asleep_{0};
