@@ -1,25 +1,4 @@
-import os
-import pathlib
-import zlib
-
-import numpy as np
 import pytest
-
-DATA = pathlib.Path(os.environ.get("PATCHSKIP_TEST_DATA", pathlib.Path(__file__).parents[3] / "shared" / "data"))
-
-
-@pytest.fixture
-def rng(request):
-    seed = zlib.crc32(request.node.name.encode())
-    print("seed", seed)
-    return np.random.default_rng(seed)
-
-
-@pytest.fixture
-def data():
-    if not DATA.is_dir():
-        pytest.skip(f"no test data at {DATA}; set PATCHSKIP_TEST_DATA")
-    return DATA
 
 
 @pytest.fixture(scope="session")

@@ -1,30 +1,16 @@
 """Small models of standard operators that pose as exported ones: the runtime is tested without native operators."""
 
 import json
-import os
-import pathlib
-import zlib
 
 import numpy as np
 import pytest
 
 from patchskip.plugins import library
 
-DATA = pathlib.Path(os.environ.get("PATCHSKIP_TEST_DATA", pathlib.Path(__file__).parents[3] / "shared" / "data"))
-
 
 @pytest.fixture
-def rng(request):
-    seed = zlib.crc32(request.node.name.encode())
-    print("seed", seed)
+def rng(seed):
     return np.random.RandomState(seed)
-
-
-@pytest.fixture
-def data():
-    if not DATA.is_dir():
-        pytest.skip("no test data at {}; set PATCHSKIP_TEST_DATA".format(DATA))
-    return DATA
 
 
 @pytest.fixture
