@@ -21,6 +21,7 @@ from .widening import widened
 
 DOMAIN = "patchskip"
 _WEIGHTS = ("inner.weight", "inner.bias", "weight", "bias")
+_NO_CACHE = ""
 _TO_NCHW = (0, 3, 1, 2)  # of an NHWC tensor
 
 
@@ -135,7 +136,7 @@ class _Emitter:
         own = len(inputs) - ("residual" in layer.attributes) if layer.op_type == "ConcatConv" else 1
         flat = layer.op_type == "Flatten"
         y = layer.output if flat else self._local(layer.output)
-        cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else ""
+        cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else _NO_CACHE
         active, outputs = self.active[layer.name], [y]
         self.nodes += self.masks.nodes(active.name)
         if self.options.thresholds.get(layer.name, 0.0) > 0:
@@ -208,8 +209,8 @@ class _Emitter:
             attributes["activation"] = layer.activation
             if layer.activation_params:
                 attributes["activation_params"] = layer.activation_params
-        if not inputs[0]:
-            attributes["shape"] = list(layer.shape)
+        if inputs[0] == _NO_CACHE:  # its place is taken: TensorRT 8.2's parser knows no absent input of a plugin
+            attributes["shape"], inputs[0] = list(layer.shape), inputs[1]
         if len(outputs) > 1:
             attributes.update(threshold=float(self.options.thresholds[layer.name]), cell=_cell(active.patch))
         self._add("PatchSkip", [active.name, *inputs], outputs, layer.name, **attributes)

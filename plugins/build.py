@@ -52,14 +52,14 @@ def build(output=LIBRARY, cxx=None, machine=None, verbose=False):
     default the one the compiler makes code for. Raises BuildError when there is no compiler or it fails.
     """
     cxx, machine = _tools(cxx, machine)
-    objects = _compile(_sources("cpu") + _sources("onnxruntime"), cxx, machine, verbose)
+    objects = _compile(_sources("common") + _sources("cpu") + _sources("onnxruntime"), cxx, machine, verbose)
     return _link(objects, output, ["-shared", "-Wl,--no-undefined"], cxx, machine, verbose)
 
 
 def build_conformance(output, cxx=None, machine=None, verbose=False):
     """Builds the conformance runner (plugins/conformance/main.cc) at `output`, static: it runs under an emulator."""
     cxx, machine = _tools(cxx, machine)
-    objects = _compile(_sources("cpu") + _sources("conformance"), cxx, machine, verbose)
+    objects = _compile(_sources("common") + _sources("cpu") + _sources("conformance"), cxx, machine, verbose)
     return _link(objects, output, ["-static"], cxx, machine, verbose)
 
 
@@ -94,7 +94,7 @@ def _compile(sources, cxx, machine, verbose):
     """Compiles the sources whose objects are out of date; -> all the objects."""
     folder = _build_folder(machine)
     isas = ISAS.get(machine, OTHER_MACHINE)
-    headers = [h for ext in ("h", "inc") for h in glob.glob(os.path.join(PLUGINS, "*", "*." + ext))]
+    headers = [h for ext in ("h", "inc") for h in glob.glob(os.path.join(PLUGINS, "**", "*." + ext), recursive=True)]
     newest_header = _newest(headers)
     objects, commands = [], []
     for source in sources:
@@ -102,7 +102,7 @@ def _compile(sources, cxx, machine, verbose):
         variants = [("-" + isa, ["-DPS_ISA=" + isa] + flags) for isa, flags in isas] if name == KERNELS else [("", [])]
         for suffix, flags in variants:
             made = os.path.join(folder, name[: -len(".cc")].replace(os.sep, "-") + suffix + ".o")
-            command = cxx + FLAGS + flags + _extra_flags() + ["-c", source, "-o", made]
+            command = cxx + FLAGS + ["-I" + PLUGINS] + flags + _extra_flags() + ["-c", source, "-o", made]
             objects.append(made)
             if _is_stale(made, max(newest_header, os.path.getmtime(source)), made + ".command", command):
                 commands.append((made + ".command", command))

@@ -4,7 +4,7 @@
 #include <exception>
 #include <memory>
 
-#include "../cpu/patchskip.h"
+#include "../patchskip.h"
 #include "casefile.h"
 #include "fenced.h"
 

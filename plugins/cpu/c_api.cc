@@ -1,62 +1,11 @@
-// The C interface: exceptions become a status and a message of the thread.
+// The C interface of the operators.
 #include <cstring>
 #include <string>
 
+#include "common/listed_attributes.h"
+#include "common/status.h"
 #include "operator.h"
 #include "threads.h"
-
-namespace {
-
-thread_local std::string last_error;
-
-class ListedAttributes : public patchskip::Attributes {
- public:
-  ListedAttributes(const ps_attribute* list, int count) : list_(list), count_(count) {}
-
-  bool find(const char* name, std::vector<int64_t>* values) const override { return copy(name, PS_INTS, values); }
-  bool find(const char* name, std::vector<float>* values) const override { return copy(name, PS_FLOATS, values); }
-  bool find(const char* name, std::string* value) const override {
-    const ps_attribute* found = entry(name, PS_STRING);
-    if (found) value->assign(static_cast<const char*>(found->values), found->count);
-    return found != nullptr;
-  }
-
- private:
-  const ps_attribute* entry(const char* name, int kind) const {
-    for (int i = 0; i < count_; ++i) {
-      if (std::strcmp(list_[i].name, name) != 0) continue;
-      patchskip::expect(list_[i].kind == kind, std::string("attribute ") + name + " has the wrong type");
-      return &list_[i];
-    }
-    return nullptr;
-  }
-
-  template <typename T>
-  bool copy(const char* name, int kind, std::vector<T>* values) const {
-    const ps_attribute* found = entry(name, kind);
-    if (found) {
-      const T* first = static_cast<const T*>(found->values);
-      values->assign(first, first + found->count);
-    }
-    return found != nullptr;
-  }
-
-  const ps_attribute* list_;
-  int count_;
-};
-
-template <typename Body>
-int32_t guarded(Body body) {
-  try {
-    body();
-    return 0;
-  } catch (const std::exception& error) {
-    last_error = error.what();
-    return 1;
-  }
-}
-
-}  // namespace
 
 struct ps_operator {
   std::unique_ptr<patchskip::Operator> implementation;
@@ -64,14 +13,14 @@ struct ps_operator {
 
 const char* ps_version(void) { return "1"; }
 
-const char* ps_last_error(void) { return last_error.c_str(); }
+const char* ps_last_error(void) { return patchskip::last_error().c_str(); }
 
 ps_operator* ps_create(const char* name, const ps_attribute* attributes, int32_t count) {
   ps_operator* created = nullptr;
-  guarded([&] {
+  patchskip::guarded([&] {
     for (const patchskip::OperatorEntry& entry : patchskip::kOperators) {
       if (std::strcmp(entry.name, name) != 0) continue;
-      created = new ps_operator{entry.make(ListedAttributes(attributes, count))};
+      created = new ps_operator{entry.make(patchskip::ListedAttributes(attributes, count))};
       return;
     }
     throw patchskip::Error(std::string("there is no operator '") + name +
@@ -82,7 +31,7 @@ ps_operator* ps_create(const char* name, const ps_attribute* attributes, int32_t
 
 int32_t ps_run(ps_operator* op, const ps_tensor* inputs, int32_t n_inputs, const ps_tensor* outputs,
                int32_t n_outputs) {
-  return guarded([&] { op->implementation->run(inputs, n_inputs, outputs, n_outputs); });
+  return patchskip::guarded([&] { op->implementation->run(inputs, n_inputs, outputs, n_outputs); });
 }
 
 void ps_destroy(ps_operator* op) { delete op; }

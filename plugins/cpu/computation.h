@@ -20,15 +20,4 @@ class Computation {
 // Null when there is no such op_type.
 std::unique_ptr<Computation> make_computation(const std::string& op_type, const Attributes&);
 
-// Of a tensor [1, H, W, C]. Throws when it is not one.
-Plane plane_of(const char* what, const Tensor&);
-
-// The attributes kernel_shape, strides, dilations and pads.
-struct WindowAttributes {
-  Window window;
-  int pad_bottom, pad_right;
-  bool kernel_given;  // else a convolution's weights tell it
-  explicit WindowAttributes(const Attributes&);
-};
-
 }  // namespace patchskip

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <mutex>
 
-#include "finish_attributes.h"
+#include "common/finish_attributes.h"
 #include "threads.h"
 
 namespace patchskip {

@@ -1,7 +1,7 @@
 #include "fused.h"
 
+#include "common/finish_attributes.h"
 #include "convolution.h"
-#include "finish_attributes.h"
 
 namespace patchskip {
 namespace {

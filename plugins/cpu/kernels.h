@@ -8,32 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace patchskip {
+#include "common/structures.h"
 
-struct Plane {
-  int height = 0, width = 0, channels = 0;
-  ptrdiff_t pixels() const { return static_cast<ptrdiff_t>(height) * width; }
-  ptrdiff_t size() const { return pixels() * channels; }
-};
+namespace patchskip {
 
 struct Segment {
   int y, x0, x1;
   float* out;
-};
-
-enum class Activation { kNone, kRelu, kClip, kLeakyRelu, kPRelu, kSiLU, kHardSwish, kHardSigmoid, kSigmoid };
-
-// What happens to a result on its way to memory.
-struct Finish {
-  Activation activation = Activation::kNone;
-  float a = 0, b = 0;               // Clip: bounds. LeakyRelu: a. HardSigmoid: slope a, offset b
-  const float* slopes = nullptr;    // PRelu: one for each channel
-  const float* residual = nullptr;  // a tensor of the output's shape, or null
-  bool residual_after = false;      // added after the activation instead of before it
-};
-
-struct Window {
-  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, pad_top = 0, pad_left = 0;
 };
 
 // Convolution as a matrix product over listed pixels. A *tap* is a run of `width` input floats that lie next to each
@@ -112,19 +93,6 @@ struct ChannelCopy {
   const ChannelRun* runs = nullptr;
   int n_runs = 0;
   Plane out;
-  Finish finish;
-};
-
-constexpr int kMostImageChannels = 1024, kMostCell = 16;
-
-// The frame, in any of its forms, as float32 NHWC.
-struct Image {
-  const void* x = nullptr;
-  bool bytes = false, planar = false;
-  Plane out;
-  int in_channels = 0;
-  const int* channels = nullptr;  // null: as they are
-  const float *scale = nullptr, *bias = nullptr;
   Finish finish;
 };
 

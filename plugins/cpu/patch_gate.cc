@@ -2,7 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "image_attributes.h"
+#include "common/image_attributes.h"
+#include "operator.h"
 #include "threads.h"
 
 namespace patchskip {

@@ -4,8 +4,8 @@
 #include <mutex>
 
 #include "blocks.h"
+#include "common/finish_attributes.h"
 #include "computation.h"
-#include "finish_attributes.h"
 #include "flatten.h"
 #include "threads.h"
 
@@ -34,7 +34,7 @@ class PatchSkip : public Operator {
   }
 
   std::vector<int64_t> output_shape(int output, const Tensor* inputs, int) const override {
-    if (output == 0 && !inputs[1].data) return std::vector<int64_t>(shape_.begin(), shape_.end());
+    if (output == 0 && !keeps()) return std::vector<int64_t>(shape_.begin(), shape_.end());
     const Tensor& like = inputs[output == 0 ? 1 : 0];
     return std::vector<int64_t>(like.shape, like.shape + like.rank);
   }
@@ -43,7 +43,7 @@ class PatchSkip : public Operator {
     std::call_once(prepared_, [&] { prepare(inputs, n_inputs, n_outputs); });
     check(inputs, n_inputs, outputs, n_outputs);
     const int32_t* active = data<const int32_t>(inputs[0]);
-    const float* cache = data<const float>(inputs[1]);
+    const float* cache = keeps() ? data<const float>(inputs[1]) : nullptr;
     float* out = data<float>(outputs[0]);
     int32_t* changed = n_outputs > 1 ? data<int32_t>(outputs[1]) : nullptr;
     if (cache && out != cache) std::memcpy(out, cache, sizeof(float) * plane_.size());
@@ -78,6 +78,9 @@ class PatchSkip : public Operator {
   }
 
  private:
+  // Without a cache Y's shape is an attribute, and whatever stands in the cache's place is not read.
+  bool keeps() const { return shape_.empty(); }
+
   // Several units for each thread, as many for one as for another, so that none waits long; but whole tiles, and no
   // thread without any.
   static int unit_pixels(int pixels, int most, int threads) {
@@ -100,7 +103,7 @@ class PatchSkip : public Operator {
     try {
       expect(n_inputs >= 3, "it takes active, cache and at least one input");
       expect(n_outputs == 1 || n_outputs == 2, "it has one or two outputs");
-      plane_ = inputs[1].data ? plane_of("cache", inputs[1]) : plane_without_cache();
+      plane_ = keeps() ? plane_of("cache", inputs[1]) : plane_without_cache();
       rows_ = patches(plane_.height, patch_);
       columns_ = patches(plane_.width, patch_);
       expect_tensor("active", inputs[0], PS_INT32, {rows_, columns_});
@@ -122,7 +125,7 @@ class PatchSkip : public Operator {
   }
 
   Plane plane_without_cache() const {
-    expect(!shape_.empty() && threshold_ == 0, "without cache it needs the attribute shape, and a threshold of 0");
+    expect(threshold_ == 0, "with the attribute shape there is no cache, and threshold must be 0");
     Plane p;
     p.height = shape_[1];
     p.width = shape_[2];

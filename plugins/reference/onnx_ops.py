@@ -33,7 +33,7 @@ class PatchSkip(_Operator):
     def _run(self, active, cache, *inputs, **_):
         given = self.given
         y, changed = patch_skip(active, cache, *inputs, **given)
-        expected = given["shape"] if cache is None else cache.shape
+        expected = given["shape"] if "shape" in given else cache.shape
         if y.shape != tuple(expected):
             raise ValueError("{}: Y is {}, expected {}".format(self.onnx_node.name, y.shape, tuple(expected)))
         return (y, changed)[: len(self.onnx_node.output)]

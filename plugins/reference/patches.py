@@ -97,12 +97,12 @@ def patch_skip(
 ):
     """-> Y float32 of cache's shape, and `changed` int32 [Gh, Gw].
 
-    Without a cache (None) Y has the attribute `shape`, and is NaN where it is undefined: whoever reads that is found
-    out. Raises ValueError when a threshold, or Flatten, then has nothing to compare with or to keep.
+    With the attribute `shape` nothing is kept, whatever `cache` is; Y is NaN where it is undefined: whoever reads that
+    is found out. Raises ValueError when a threshold, or Flatten, then has nothing to compare with or to keep.
     """
-    if cache is None:
-        if shape is None or threshold > 0 or op_type == "Flatten":
-            raise ValueError("without cache it needs the attribute shape, a threshold of 0, and not to be Flatten")
+    if shape is not None:
+        if threshold > 0 or op_type == "Flatten":
+            raise ValueError("with the attribute shape there is no cache: threshold must be 0, op_type not Flatten")
         cache = np.full(shape, np.nan, np.float32)
     if op_type == "Flatten":
         return _flatten(active, cache, inputs, patch, activation, activation_params), active.copy()

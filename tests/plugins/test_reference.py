@@ -175,6 +175,6 @@ def test_without_a_cache_what_is_not_computed_is_nan():
     found, changed = patches.patch_skip(active, None, *operands, shape=cache.shape, **case.attributes)
     assert np.array_equal(found, np.where(case.chosen, kept, np.nan), equal_nan=True)
     assert np.array_equal(changed, active)
-    for wrong in (dict(shape=None), dict(shape=cache.shape, threshold=0.5), dict(shape=cache.shape, op_type="Flatten")):
-        with pytest.raises(ValueError, match="without cache"):
-            patches.patch_skip(active, None, *operands, **dict(case.attributes, **wrong))
+    for wrong in (dict(threshold=0.5), dict(op_type="Flatten")):
+        with pytest.raises(ValueError, match="there is no cache"):
+            patches.patch_skip(active, None, *operands, **dict(case.attributes, shape=cache.shape, **wrong))

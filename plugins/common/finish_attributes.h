@@ -1,6 +1,6 @@
 // The attributes activation, activation_params and residual.
 #pragma once
-#include "operator.h"
+#include "common/attributes.h"
 
 namespace patchskip {
 

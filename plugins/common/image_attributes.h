@@ -1,6 +1,6 @@
 // The attributes with which PatchGate and PatchSkip `Image` read a frame.
 #pragma once
-#include "operator.h"
+#include "common/attributes.h"
 
 namespace patchskip {
 

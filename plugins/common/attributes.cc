@@ -1,12 +1,6 @@
-#include "operator.h"
+#include "common/attributes.h"
 
 namespace patchskip {
-
-const OperatorEntry kOperators[3] = {
-    {"PatchMask", make_patch_mask},
-    {"PatchGate", make_patch_gate},
-    {"PatchSkip", make_patch_skip},
-};
 
 std::vector<int> Attributes::ints(const char* name, std::vector<int> otherwise) const {
   std::vector<int64_t> values;
@@ -69,6 +63,37 @@ void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, std::
   bool same = tensor.dtype == dtype && tensor.rank == wanted.rank;
   for (size_t i = 0; same && i < shape.size(); ++i) same = shape[i] < 0 || tensor.shape[i] == shape[i];
   expect(same, std::string(what) + " is " + shape_text(tensor) + "; expected " + shape_text(wanted));
+}
+
+Plane plane_of(const char* what, const Tensor& t) {
+  expect_tensor(what, t, PS_FLOAT32, {1, -1, -1, -1});
+  Plane p;
+  p.height = static_cast<int>(t.shape[1]);
+  p.width = static_cast<int>(t.shape[2]);
+  p.channels = static_cast<int>(t.shape[3]);
+  return p;
+}
+
+WindowAttributes::WindowAttributes(const Attributes& a) {
+  const std::vector<int> kernel = a.ints("kernel_shape", {1, 1}), strides = a.ints("strides", {1, 1}),
+                         dilations = a.ints("dilations", {1, 1}), pads = a.ints("pads", {0, 0, 0, 0});
+  kernel_given = !a.ints("kernel_shape", {}).empty();
+  expect(kernel.size() == 2 && strides.size() == 2 && dilations.size() == 2 && pads.size() == 4,
+         "kernel_shape, strides and dilations take two integers, pads four");
+  for (int i = 0; i < 2; ++i) {
+    expect(kernel[i] > 0 && strides[i] > 0 && dilations[i] > 0, "kernel_shape, strides and dilations must be positive");
+  }
+  for (int pad : pads) expect(pad >= 0, "pads must not be negative");
+  window.kernel_h = kernel[0];
+  window.kernel_w = kernel[1];
+  window.stride_h = strides[0];
+  window.stride_w = strides[1];
+  window.dilation_h = dilations[0];
+  window.dilation_w = dilations[1];
+  window.pad_top = pads[0];
+  window.pad_left = pads[1];
+  pad_bottom = pads[2];
+  pad_right = pads[3];
 }
 
 }  // namespace patchskip

@@ -1,0 +1,69 @@
+// Attributes and tensors as an operator is given them, and the checks that stand in front of every kernel.
+#pragma once
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "common/structures.h"
+#include "patchskip.h"
+
+namespace patchskip {
+
+// One line: what was asked, what was found.
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+typedef ps_tensor Tensor;
+
+// Attributes by name. Reads are typed; a missing one without a default is an Error.
+class Attributes {
+ public:
+  virtual ~Attributes() = default;
+  virtual bool find(const char* name, std::vector<int64_t>* values) const = 0;
+  virtual bool find(const char* name, std::vector<float>* values) const = 0;
+  virtual bool find(const char* name, std::string* value) const = 0;
+
+  std::vector<int> ints(const char* name, std::vector<int> otherwise) const;
+  std::vector<float> floats(const char* name) const;
+  int integer(const char* name, int otherwise) const;
+  int required_integer(const char* name) const;
+  float number(const char* name, float otherwise) const;
+  std::string text(const char* name, const char* otherwise) const;
+};
+
+class NoAttributes : public Attributes {
+ public:
+  bool find(const char*, std::vector<int64_t>*) const override { return false; }
+  bool find(const char*, std::vector<float>*) const override { return false; }
+  bool find(const char*, std::string*) const override { return false; }
+};
+
+// The number of patches of side `patch` that cover `pixels`.
+inline int patches(int pixels, int patch) { return (pixels + patch - 1) / patch; }
+
+std::string shape_text(const Tensor&);
+void expect(bool condition, const std::string& otherwise);
+// What a threshold asks of the attributes patch, cell and threshold. `name` begins the message.
+void expect_threshold(const std::string& name, int patch, int cell, float threshold);
+// Throws unless the tensor is there, of this type and shape (-1: any extent).
+void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, std::vector<int64_t> shape);
+
+// Of a tensor [1, H, W, C]. Throws when it is not one.
+Plane plane_of(const char* what, const Tensor&);
+
+// The attributes kernel_shape, strides, dilations and pads.
+struct WindowAttributes {
+  Window window;
+  int pad_bottom, pad_right;
+  bool kernel_given;  // else a convolution's weights tell it
+  explicit WindowAttributes(const Attributes&);
+};
+
+template <typename T>
+T* data(const Tensor& tensor) {
+  return static_cast<T*>(tensor.data);
+}
+
+}  // namespace patchskip
