@@ -21,7 +21,7 @@ LIBRARY = os.path.join(PLUGINS, "libpatchskip.so")
 
 FLAGS = (
     "-std=c++14 -O3 -fPIC -fvisibility=hidden -Wall -Wextra "
-    "-fno-math-errno -fno-trapping-math -ffp-contract=fast -pthread"
+    "-Wno-unknown-pragmas -fno-math-errno -fno-trapping-math -ffp-contract=fast -pthread"
 ).split()
 
 # The kernels are compiled once for each of these, best first; the library chooses among them when it is loaded.
@@ -52,7 +52,8 @@ def build(output=LIBRARY, cxx=None, machine=None, verbose=False):
     default the one the compiler makes code for. Raises BuildError when there is no compiler or it fails.
     """
     cxx, machine = _tools(cxx, machine)
-    objects = _compile(_sources("common") + _sources("cpu") + _sources("onnxruntime"), cxx, machine, verbose)
+    sources = _sources("common") + _sources("cpu") + _sources("cuda") + _sources("onnxruntime")
+    objects = _compile(sources, cxx, machine, verbose)
     return _link(objects, output, ["-shared", "-Wl,--no-undefined"], cxx, machine, verbose)
 
 
@@ -61,6 +62,13 @@ def build_conformance(output, cxx=None, machine=None, verbose=False):
     cxx, machine = _tools(cxx, machine)
     objects = _compile(_sources("common") + _sources("cpu") + _sources("conformance"), cxx, machine, verbose)
     return _link(objects, output, ["-static"], cxx, machine, verbose)
+
+
+def build_emulation(output, cxx=None, verbose=False):
+    """Builds the CUDA kernels as C++ that runs on this machine's CPU (plugins/cuda/emulation) at `output`."""
+    cxx, machine = _tools(cxx, None)
+    objects = _compile(_sources(os.path.join("cuda", "emulation")), cxx, machine, verbose)
+    return _link(objects, output, ["-shared", "-Wl,--no-undefined"], cxx, machine, verbose)
 
 
 def target(cxx=None):
@@ -94,7 +102,8 @@ def _compile(sources, cxx, machine, verbose):
     """Compiles the sources whose objects are out of date; -> all the objects."""
     folder = _build_folder(machine)
     isas = ISAS.get(machine, OTHER_MACHINE)
-    headers = [h for ext in ("h", "inc") for h in glob.glob(os.path.join(PLUGINS, "**", "*." + ext), recursive=True)]
+    everything = glob.glob(os.path.join(PLUGINS, "**"), recursive=True)
+    headers = [path for path in everything if path.endswith((".h", ".cuh", ".inc"))]
     newest_header = _newest(headers)
     objects, commands = [], []
     for source in sources:

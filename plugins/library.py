@@ -19,14 +19,14 @@ VERSION = "1"  # of the interface between the library and this package: ps_versi
 HOW_TO_BUILD = "build it with `python plugins/build.py` or `pip install .`"
 
 ELF_MACHINES = {3: "i686", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
-DTYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int32): 6}
+DTYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int32): 6, np.dtype(np.float16): 10}
 INTS, FLOATS, STRING = 0, 1, 2
 MAX_RANK = 6
 
 _loaded: Dict[str, ctypes.CDLL] = {}
 
 
-class _Attribute(ctypes.Structure):
+class AttributeStruct(ctypes.Structure):
     _fields_ = [
         ("name", ctypes.c_char_p),
         ("kind", ctypes.c_int32),
@@ -35,7 +35,7 @@ class _Attribute(ctypes.Structure):
     ]
 
 
-class _Tensor(ctypes.Structure):
+class TensorStruct(ctypes.Structure):
     _fields_ = [
         ("data", ctypes.c_void_p),
         ("dtype", ctypes.c_int32),
@@ -106,8 +106,8 @@ class Operator(object):
     def __init__(self, name, attributes):
         self._library = load()
         self._handle = None
-        keep = [_attribute(key, value) for key, value in attributes.items()]
-        array = (_Attribute * len(keep))(*[item[0] for item in keep])
+        keep = [attribute_struct(key, value) for key, value in attributes.items()]
+        array = (AttributeStruct * len(keep))(*[item[0] for item in keep])
         self._handle = self._library.ps_create(name.encode(), array, len(keep))
         if not self._handle:
             raise PatchskipError(self._error())
@@ -118,8 +118,8 @@ class Operator(object):
         An output may be the same memory as `cache` or `reference`. Raises PatchskipError when the library refuses the
         arrays: nothing has been written then.
         """
-        ins = (_Tensor * len(inputs))(*[_tensor(array) for array in inputs])
-        outs = (_Tensor * len(outputs))(*[_tensor(array) for array in outputs])
+        ins = (TensorStruct * len(inputs))(*[tensor_struct(array) for array in inputs])
+        outs = (TensorStruct * len(outputs))(*[tensor_struct(array) for array in outputs])
         if self._library.ps_run(self._handle, ins, len(inputs), outs, len(outputs)):
             raise PatchskipError(self._error())
 
@@ -168,7 +168,7 @@ def _check_isa(usable):
 
 def _declare(library):
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32
-    tensors, attributes = ctypes.POINTER(_Tensor), ctypes.POINTER(_Attribute)
+    tensors, attributes = ctypes.POINTER(TensorStruct), ctypes.POINTER(AttributeStruct)
     for name, result, arguments in (
         ("ps_version", text, []),
         ("ps_last_error", text, []),
@@ -195,16 +195,16 @@ def attribute_values(value):
     return FLOATS, np.ascontiguousarray(values, np.float32)
 
 
-def _attribute(name, value):
-    """-> (_Attribute, what it points into)."""
+def attribute_struct(name, value):
+    """-> (AttributeStruct, what it points into)."""
     kind, values = attribute_values(value)
     name = name.encode()
-    return _Attribute(name, kind, values.size, values.ctypes.data), (name, values)
+    return AttributeStruct(name, kind, values.size, values.ctypes.data), (name, values)
 
 
-def _tensor(array):
+def tensor_struct(array):
     if array is None:
-        return _Tensor(None, 0, 0, (ctypes.c_int64 * MAX_RANK)())
+        return TensorStruct(None, 0, 0, (ctypes.c_int64 * MAX_RANK)())
     if array.dtype not in DTYPES or not array.flags.c_contiguous or array.ndim > MAX_RANK:
         raise PatchskipError(
             "an operator's array is {} {}{}; expected float32, uint8 or int32, C-contiguous".format(
@@ -212,4 +212,4 @@ def _tensor(array):
             )
         )
     shape = (ctypes.c_int64 * MAX_RANK)(*array.shape)
-    return _Tensor(array.ctypes.data, DTYPES[array.dtype], array.ndim, shape)
+    return TensorStruct(array.ctypes.data, DTYPES[array.dtype], array.ndim, shape)

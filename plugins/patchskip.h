@@ -17,7 +17,7 @@ typedef struct {
   const void* values;  // int64_t, float or char
 } ps_attribute;
 
-enum ps_dtype { PS_FLOAT32 = 1, PS_UINT8 = 2, PS_INT32 = 6 };  // ONNX's numbers
+enum ps_dtype { PS_FLOAT32 = 1, PS_UINT8 = 2, PS_INT32 = 6, PS_FLOAT16 = 10 };  // ONNX's numbers
 
 typedef struct {
   void* data;  // null: an optional input that is absent

@@ -37,6 +37,7 @@ std::string Attributes::text(const char* name, const char* otherwise) const {
 
 std::string shape_text(const Tensor& tensor) {
   std::string text = tensor.dtype == PS_FLOAT32 ? "float32 ["
+                     : tensor.dtype == PS_FLOAT16 ? "float16 ["
                      : tensor.dtype == PS_INT32 ? "int32 ["
                      : tensor.dtype == PS_UINT8 ? "uint8 ["
                                                 : "type " + std::to_string(tensor.dtype) + " [";

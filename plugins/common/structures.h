@@ -2,6 +2,8 @@
 #pragma once
 #include <cstddef>
 
+#include "common/activation.h"
+
 namespace patchskip {
 
 struct Plane {
@@ -9,8 +11,6 @@ struct Plane {
   ptrdiff_t pixels() const { return static_cast<ptrdiff_t>(height) * width; }
   ptrdiff_t size() const { return pixels() * channels; }
 };
-
-enum class Activation { kNone, kRelu, kClip, kLeakyRelu, kPRelu, kSiLU, kHardSwish, kHardSigmoid, kSigmoid };
 
 // What happens to a result on its way to memory.
 struct Finish {

@@ -7,6 +7,7 @@ import pytest
 from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError
 
+from .emulated import Emulated
 from .native import Native
 from .runner import Runner
 from .session import Session
@@ -34,6 +35,7 @@ IMPLEMENTATIONS = (
     [Implementation("native-" + isa, functools.partial(Native, isa)) for isa in _native_isas()]
     + [Implementation("fenced-" + isa, functools.partial(Runner, None, isa)) for isa in _native_isas()]
     + [Implementation("onnxruntime", Session)]
+    + [Implementation("cuda-emulated", Emulated)]
     + [Implementation("aarch64-" + isa, functools.partial(Runner, "aarch64", isa)) for isa in ("neon", "portable")]
 )
 

@@ -1,0 +1,5 @@
+// Every kernel of the list.
+#pragma once
+#include "copy.cuh"
+#include "kernels.h"
+#include "pointwise.cuh"

@@ -1,0 +1,79 @@
+// The names that kernels use for the GPU, so that the same source also compiles as C++ for the emulation. Whatever the
+// memory holds, float32 or float16, kernels compute in float32: `load` and `store` convert.
+#pragma once
+#include "params.h"
+#include "values.h"
+
+#ifdef PS_EMULATION
+#include "cuda/emulation/device.h"
+#else
+
+#define PS_DEVICE static __device__ __forceinline__
+#define PS_SHARED __shared__
+
+namespace patchskip {
+namespace cuda {
+
+constexpr unsigned kWholeWarp = 0xffffffffu;
+
+PS_DEVICE int thread_index() { return threadIdx.x; }
+PS_DEVICE int thread_count() { return blockDim.x; }
+PS_DEVICE int block_index() { return blockIdx.x; }
+PS_DEVICE int block_count() { return gridDim.x; }
+
+PS_DEVICE void sync_threads() { __syncthreads(); }
+PS_DEVICE void sync_warp() { __syncwarp(); }
+PS_DEVICE bool any_thread(bool value) { return __syncthreads_or(value) != 0; }  // of the block; also a barrier
+PS_DEVICE unsigned ballot(bool value) { return __ballot_sync(kWholeWarp, value); }
+PS_DEVICE int shuffle(int value, int lane) { return __shfl_sync(kWholeWarp, value, lane); }
+PS_DEVICE int shuffle_up(int value, int lanes) { return __shfl_up_sync(kWholeWarp, value, lanes); }
+PS_DEVICE float shuffle_xor(float value, int mask) { return __shfl_xor_sync(kWholeWarp, value, mask); }
+PS_DEVICE int bits_set(unsigned bits) { return __popc(bits); }
+PS_DEVICE float exponential(float x) { return expf(x); }
+
+// The block's shared memory whose size is given at launch; what has a fixed size is declared PS_SHARED.
+PS_DEVICE char* dynamic_shared() {
+  extern __shared__ __align__(16) char patchskip_dynamic_shared[];
+  return patchskip_dynamic_shared;
+}
+
+PS_DEVICE float from_bits(unsigned short bits) {
+  float result;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(bits));
+  return result;
+}
+
+PS_DEVICE unsigned short to_bits(float value) {
+  unsigned short result;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(result) : "f"(value));
+  return result;
+}
+
+// Of memory that no thread writes while the kernel runs.
+PS_DEVICE float load(const float* p) { return __ldg(p); }
+PS_DEVICE float load(const half* p) { return from_bits(__ldg(&p->bits)); }
+PS_DEVICE int load(const int* p) { return __ldg(p); }
+PS_DEVICE int load(const unsigned char* p) { return __ldg(p); }
+
+// Aligned to four values.
+PS_DEVICE Vec4 load4(const float* p) {
+  const float4 f = __ldg(reinterpret_cast<const float4*>(p));
+  return {{f.x, f.y, f.z, f.w}};
+}
+PS_DEVICE Vec4 load4(const half* p) {
+  const ushort4 h = __ldg(reinterpret_cast<const ushort4*>(p));
+  return {{from_bits(h.x), from_bits(h.y), from_bits(h.z), from_bits(h.w)}};
+}
+
+PS_DEVICE void store(float* p, float value) { *p = value; }
+PS_DEVICE void store(half* p, float value) { p->bits = to_bits(value); }
+PS_DEVICE void store4(float* p, const Vec4& f) {
+  *reinterpret_cast<float4*>(p) = make_float4(f.v[0], f.v[1], f.v[2], f.v[3]);
+}
+PS_DEVICE void store4(half* p, const Vec4& f) {
+  *reinterpret_cast<ushort4*>(p) = make_ushort4(to_bits(f.v[0]), to_bits(f.v[1]), to_bits(f.v[2]), to_bits(f.v[3]));
+}
+
+}  // namespace cuda
+}  // namespace patchskip
+#endif

@@ -1,0 +1,13 @@
+// The kernels: one list, from which they are declared, compiled, emulated, planned and tested.
+//
+// KERNEL(name, Params, threads of a block, blocks that a multiprocessor should hold at once, the device function)
+#pragma once
+#include "copy_params.h"
+#include "pointwise_params.h"
+
+// clang-format off
+#define PS_CUDA_KERNELS(KERNEL)                                        \
+  KERNEL(copy, CopyParams, 256, 4, copy_words)                         \
+  KERNEL(pointwise_f32, PointwiseParams, 256, 4, pointwise<float>)     \
+  KERNEL(pointwise_f16, PointwiseParams, 256, 4, pointwise<half>)
+// clang-format on

@@ -1,0 +1,222 @@
+#include "cuda/emulation/fibers.h"
+
+#include <ucontext.h>
+
+#include <csetjmp>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace patchskip {
+namespace cuda {
+namespace emulation {
+namespace {
+
+constexpr size_t kStack = 256 * 1024, kFence = 256;
+constexpr int kLanes = 32;
+
+enum class State { kReady, kAtWarp, kAtBlock, kDone };
+
+struct Fiber {
+  std::unique_ptr<char[]> stack;
+  ucontext_t context;
+  jmp_buf at;
+  bool started = false;
+  State state = State::kDone;
+};
+
+struct Warp {
+  char lanes[2][kLanes * kMostExchanged];  // of one exchange and of the one before
+  int parity;
+};
+
+struct Machine {
+  std::vector<Fiber> fibers;
+  std::vector<Warp> warps;
+  Current now = {};
+  Kernel kernel = nullptr;
+  const void* params = nullptr;
+  jmp_buf scheduler;
+  ucontext_t origin;
+  bool any = false, any_before = false;
+  std::string error;
+};
+
+Machine& machine() {
+  thread_local Machine m;
+  return m;
+}
+
+// A fiber lives on from kernel to kernel: making one costs more than most kernels.
+void fiber_main() {
+  Machine& m = machine();
+  for (;;) {
+    m.kernel(m.params);
+    Fiber& self = m.fibers[m.now.thread];
+    self.state = State::kDone;
+    if (!_setjmp(self.at)) _longjmp(m.scheduler, 1);
+  }
+}
+
+void resume(int thread) {
+  Machine& m = machine();
+  m.now.thread = thread;
+  Fiber& fiber = m.fibers[thread];
+  if (_setjmp(m.scheduler)) return;
+  if (fiber.started) _longjmp(fiber.at, 1);
+  fiber.started = true;
+  fiber.stack.reset(new char[kStack]);
+  getcontext(&fiber.context);
+  fiber.context.uc_stack.ss_sp = fiber.stack.get();
+  fiber.context.uc_stack.ss_size = kStack;
+  fiber.context.uc_link = nullptr;
+  makecontext(&fiber.context, fiber_main, 0);
+  setcontext(&fiber.context);
+}
+
+void wait(State state) {
+  Machine& m = machine();
+  Fiber& self = m.fibers[m.now.thread];
+  self.state = state;
+  if (!_setjmp(self.at)) _longjmp(m.scheduler, 1);
+}
+
+// Runs the warp until all of its threads wait for the block or are done; -> false when they wait for each other.
+bool run_warp(int first, int end, bool last_first) {
+  Machine& m = machine();
+  for (;;) {
+    for (int i = first; i < end && m.error.empty(); ++i) {
+      const int thread = last_first ? end - 1 - (i - first) : i;
+      if (m.fibers[thread].state == State::kReady) resume(thread);
+    }
+    if (!m.error.empty()) return false;
+    int waiting = 0;
+    for (int i = first; i < end; ++i) waiting += m.fibers[i].state == State::kAtWarp;
+    if (!waiting) return true;
+    if (waiting != kLanes) {
+      m.error = "a warp's threads diverged at an exchange: " + std::to_string(waiting) + " of 32 came";
+      return false;
+    }
+    m.warps[first / kLanes].parity ^= 1;
+    for (int i = first; i < end; ++i) m.fibers[i].state = State::kReady;
+  }
+}
+
+bool run_block(bool last_first) {
+  Machine& m = machine();
+  const int threads = m.now.threads, warps = (threads + kLanes - 1) / kLanes;
+  for (int i = 0; i < threads; ++i) m.fibers[i].state = State::kReady;
+  for (;;) {
+    for (int i = 0; i < warps; ++i) {
+      const int warp = last_first ? warps - 1 - i : i, first = warp * kLanes;
+      if (!run_warp(first, first + kLanes < threads ? first + kLanes : threads, last_first)) return false;
+    }
+    int waiting = 0;
+    for (int i = 0; i < threads; ++i) waiting += m.fibers[i].state == State::kAtBlock;
+    if (!waiting) return true;
+    if (waiting != threads) {
+      m.error =
+          "threads diverged at a barrier: " + std::to_string(waiting) + " of " + std::to_string(threads) + " came";
+      return false;
+    }
+    m.any_before = m.any;
+    m.any = false;
+    for (int i = 0; i < threads; ++i) m.fibers[i].state = State::kReady;
+  }
+}
+
+}  // namespace
+
+const Current& current() { return machine().now; }
+
+void wait_for_block() { any_of_block(false); }
+
+bool any_of_block(bool value) {
+  Machine& m = machine();
+  m.any |= value;
+  wait(State::kAtBlock);
+  return m.any_before;
+}
+
+const char* exchange(const void* value, size_t size) {
+  Machine& m = machine();
+  const int thread = m.now.thread;
+  Warp& warp = m.warps[thread / kLanes];
+  char* lanes = warp.lanes[warp.parity];
+  if (size > kMostExchanged) fail("a value too large is exchanged");
+  if (size) std::memcpy(lanes + thread % kLanes * kMostExchanged, value, size);
+  wait(State::kAtWarp);
+  return lanes;
+}
+
+void fail(const char* what) {
+  Machine& m = machine();
+  m.error = what;
+  _longjmp(m.scheduler, 1);
+}
+
+const char* run(Kernel kernel, const void* params, int blocks, int threads, int shared_bytes, bool last_first) {
+  Machine& m = machine();
+  if (threads < 1 || threads > kMostThreads) return "a block has 1 to 1024 threads";
+  if (static_cast<int>(m.fibers.size()) < threads) {
+    m.fibers = std::vector<Fiber>(kMostThreads);
+    m.warps = std::vector<Warp>(kMostThreads / kLanes);
+  }
+  std::vector<double> memory((shared_bytes + 2 * kFence) / sizeof(double) + 1);
+  char* fence = reinterpret_cast<char*>(memory.data());
+  m.kernel = kernel;
+  m.params = params;
+  m.any = m.any_before = false;
+  m.error.clear();
+  for (int i = 0; i < blocks; ++i) {
+    const int block = last_first ? blocks - 1 - i : i;
+    std::memset(fence, 0xff, memory.size() * sizeof(double));
+    m.now = {0, threads, block, blocks, fence + kFence};
+    if (!run_block(last_first)) break;
+    for (size_t j = 0; j < kFence && m.error.empty(); ++j) {
+      if (fence[j] != '\xff' || fence[kFence + shared_bytes + j] != '\xff')
+        m.error = "it wrote beyond its shared memory";
+    }
+    if (!m.error.empty()) break;
+  }
+  if (m.error.empty()) return nullptr;
+  m.fibers.clear();  // those that wait will not be resumed
+  return m.error.c_str();
+}
+
+float float_of_half(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
+  const int exponent = bits >> 10 & 31;
+  const uint32_t mantissa = bits & 0x3ff;
+  if (exponent == 0) {
+    const float value = static_cast<float>(mantissa) / 16777216.0f;  // subnormal: mantissa * 2^-24
+    return sign ? -value : value;
+  }
+  const uint32_t word =
+      sign | (exponent == 31 ? 0x7f800000u : static_cast<uint32_t>(exponent + 112) << 23) | mantissa << 13;
+  float value;
+  std::memcpy(&value, &word, 4);
+  return value;
+}
+
+uint16_t half_of_float(float value) {
+  uint32_t word;
+  std::memcpy(&word, &value, 4);
+  const uint16_t sign = static_cast<uint16_t>(word >> 16 & 0x8000);
+  const uint32_t size = word & 0x7fffffff;
+  if (size > 0x7f800000) return 0x7fff;                     // NaN, as the GPU has it
+  if (size >= 0x477ff000) return sign | 0x7c00;             // 65520 and more: infinity
+  if (size < 0x33000001) return sign;                       // 2^-25 and less: zero
+  const int exponent = static_cast<int>(size >> 23) - 112;  // of the half
+  const uint32_t mantissa = (size & 0x7fffff) | 0x800000;
+  const int shift = exponent >= 1 ? 13 : 14 - exponent;
+  uint32_t kept = mantissa >> shift;
+  const uint32_t rest = mantissa & ((1u << shift) - 1), tie = 1u << (shift - 1);
+  kept += rest > tie || (rest == tie && (kept & 1));
+  return static_cast<uint16_t>(sign | (exponent >= 1 ? kept + (static_cast<uint32_t>(exponent - 1) << 10) : kept));
+}
+
+}  // namespace emulation
+}  // namespace cuda
+}  // namespace patchskip

@@ -1,0 +1,40 @@
+"""The CUDA kernels as C++ on this machine's CPU (emulation/): what they compute, on machines without a GPU."""
+
+import ctypes
+import functools
+import os
+
+import numpy as np
+
+from patchskip.plugins import build
+from patchskip.runtime.errors import PatchskipError
+
+ALIGNMENT = 256  # of a GPU's memory
+
+
+@functools.lru_cache(maxsize=None)
+def load():
+    """-> the library of emulated kernels, built when it is older than their sources."""
+    folder = os.path.join(os.path.dirname(build.PLUGINS), "build", "plugins-" + build.target())
+    native = ctypes.CDLL(build.build_emulation(os.path.join(folder, "libpatchskip_emulation.so")))
+    native.ps_emulate.restype = ctypes.c_char_p
+    number = ctypes.c_int32
+    native.ps_emulate.argtypes = [ctypes.c_char_p, number, number, number, ctypes.c_void_p, number]
+    return native
+
+
+def execute(plan, inputs, outputs, last_first=False):
+    """Runs a planning.Plan on arrays (None where absent), which it writes to.
+
+    last_first: the order of threads and blocks; a kernel without races gives the same in both. Raises PatchskipError
+    when a kernel does what a GPU forbids.
+    """
+    workspace = np.full(plan.workspace_bytes + ALIGNMENT, 0xFF, np.uint8)  # NaN
+    start = workspace.ctypes.data + -workspace.ctypes.data % ALIGNMENT
+    addresses = [[None if a is None else a.ctypes.data for a in arrays] for arrays in (inputs, outputs)]
+    for launch in plan.launches(addresses[0], addresses[1], start):
+        error = load().ps_emulate(
+            launch.kernel.encode(), launch.blocks, launch.threads, launch.shared_bytes, launch.params, int(last_first)
+        )
+        if error:
+            raise PatchskipError("{}: {}".format(launch.kernel, error.decode()))

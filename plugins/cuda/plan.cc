@@ -1,0 +1,76 @@
+#include "cuda/plan.h"
+
+#include "cuda/device/copy_params.h"
+#include "cuda/planner.h"
+
+namespace patchskip {
+namespace cuda {
+namespace {
+
+const OpType kOpTypes[] = {
+    {"Add", plan_pointwise, nullptr},
+    {"Mul", plan_pointwise, nullptr},
+    {"Identity", plan_pointwise, nullptr},
+};
+
+const OpType& op_type(const Attributes& a) {
+  const std::string name = a.text("op_type", "");
+  for (const OpType& entry : kOpTypes) {
+    if (name == entry.name) return entry;
+  }
+  throw Error("PatchSkip: op_type '" + name + "' is not known");
+}
+
+Launch& copy(Builder* builder, const Address& from, const Address& to, int64_t bytes) {
+  CopyParams p = {};
+  p.bytes = bytes;
+  return builder->launch("copy", bytes / 4, 256, 0, p, {{&p.from, from}, {&p.to, to}});
+}
+
+Plan plan_patch_skip(const Attributes& a, const Tensor* inputs, int n_inputs, int n_outputs, const Device& device) {
+  const OpType& type = op_type(a);
+  try {
+    SkipNode node(type.name, a, inputs, n_inputs, n_outputs, device);
+    if (node.keeps) {
+      copy(&node.builder, input(1), output(0), node.out.size() * size_of(node.dtype)).unless_in_place = true;
+    }
+    if (n_outputs > 1 && !node.gated())
+      copy(&node.builder, input(0), output(1), inputs[0].shape[0] * inputs[0].shape[1] * 4);
+    type.plan(&node);
+    return node.builder.plan;
+  } catch (const Error& error) {
+    throw Error(std::string("PatchSkip ") + type.name + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+Plan make_plan(const std::string& name, const Attributes& a, const Tensor* inputs, int n_inputs, int n_outputs,
+               const Device& device) {
+  if (name == "PatchSkip") return plan_patch_skip(a, inputs, n_inputs, n_outputs, device);
+  throw Error("there is no operator '" + name + "'; expected PatchMask, PatchGate or PatchSkip");
+}
+
+Constants pack_constants(const std::string& name, const Attributes& a, const Tensor* inputs, int n_inputs,
+                         ps_dtype dtype) {
+  Constants constants;
+  if (name != "PatchSkip") return constants;
+  const OpType& type = op_type(a);
+  try {
+    if (type.pack) type.pack(a, inputs, n_inputs, dtype, &constants);
+    FinishAttributes finish(a);
+    if (finish.with(nullptr).activation == Activation::kPRelu) {
+      const std::vector<int> shape = a.ints("shape", {});
+      const int channels = shape.empty() ? static_cast<int>(inputs[1].shape[inputs[1].rank - 1]) : shape.back();
+      finish.prepare(channels);
+      const float* slopes = finish.with(nullptr).slopes;
+      constants.words.insert(constants.words.end(), slopes, slopes + channels);
+    }
+  } catch (const Error& error) {
+    throw Error(std::string("PatchSkip ") + type.name + ": " + error.what());
+  }
+  return constants;
+}
+
+}  // namespace cuda
+}  // namespace patchskip

@@ -1,0 +1,98 @@
+// For the planners of the operators: what they have in common.
+#pragma once
+#include "common/finish_attributes.h"
+#include "cuda/plan.h"
+
+namespace patchskip {
+namespace cuda {
+
+Divisor make_divisor(int divisor);
+Grid make_grid(const Plane& out, int patch);
+int active_shared_bytes(const Grid&);  // dynamic shared memory that rank_active takes
+int64_t slots(const Grid&);            // pixels of all patches, those cut at the border counted whole
+
+inline const char* suffix(ps_dtype dtype) { return dtype == PS_FLOAT16 ? "_f16" : "_f32"; }
+inline int64_t size_of(ps_dtype dtype) { return dtype == PS_FLOAT16 ? 2 : dtype == PS_UINT8 ? 1 : 4; }
+// Vectors of a pixel's channels: of four where every tensor's channels are a multiple of four, else of one.
+inline int vectors(int channels) { return channels % 4 ? channels : channels / 4; }
+Plane plane_of(const char* what, const Tensor&, ps_dtype dtype);
+
+// Pointer members of a Params structure, and what they will point to.
+struct Binding {
+  const void* member;
+  Address address;
+};
+typedef std::vector<Binding> Bindings;
+
+class Builder {
+ public:
+  explicit Builder(const Device& device) : device(device) {}
+
+  // A kernel of the list in device/kernels.h, for at most `work` pieces of work, of which a block takes `block_work` at
+  // a time. The grid is what the GPU holds at once, or less: a block takes its share of what there turns out to be.
+  template <typename Params>
+  Launch& launch(const std::string& kernel, int64_t work, int block_work, int shared_bytes, const Params& params,
+                 const Bindings& bindings) {
+    return launch(kernel, work, block_work, shared_bytes, &params, sizeof(Params), bindings);
+  }
+
+  // `bytes` of workspace, aligned.
+  Address scratch(int64_t bytes);
+
+  const Device device;
+  Plan plan;
+
+ private:
+  Launch& launch(const std::string& kernel, int64_t work, int block_work, int shared_bytes, const void* params,
+                 size_t size, const Bindings& bindings);
+};
+
+// The finish of an operator and its pointers. `slopes`: where those of PRelu are.
+Finish device_finish(const FinishAttributes&, bool with_residual);
+
+// A PatchSkip node whose common part has been checked.
+struct SkipNode {
+  SkipNode(const std::string& op_type, const Attributes&, const Tensor* inputs, int n_inputs, int n_outputs,
+           const Device&);
+
+  const std::string op_type;
+  const Attributes& attributes;
+  const Tensor* const inputs;
+  Builder builder;
+  FinishAttributes finish_attributes;
+  Plane out;       // of Flatten: [1, pixels, channels]
+  ps_dtype dtype;  // of the activations
+  int patch, cell;
+  float threshold;          // above 0: gated
+  bool keeps;               // has a cache
+  int own;                  // the operator's own activations: inputs 2 ...
+  int residual, constants;  // inputs, or -1
+  Address target;  // the operator's result goes here: Y, or memory in which it is compared with the cache first
+  Grid grid;
+
+  bool gated() const { return threshold > 0; }
+  // Own activation i as a plane of the node's type.
+  Plane plane(int i) const;
+  void expect_own(int count) const;
+  // Throws unless the packed constants are `words` of the operator's own, and PRelu's slopes behind them. -> the
+  // finish, whose pointers are bound by `bindings`.
+  Finish finish(int64_t words);
+  // Where Finish's pointers go, and grid.active, given that these lie in the parameters.
+  Bindings bindings(const Finish& in_params, const Grid& grid_in_params) const;
+
+ private:
+  int64_t own_words_ = 0;
+};
+
+// One line each in the table of plan.cc.
+struct OpType {
+  const char* name;
+  void (*plan)(SkipNode*);
+  // Appends the operator's own constants and names the inputs they come from; null: it has none.
+  void (*pack)(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype dtype, Constants*);
+};
+
+void plan_pointwise(SkipNode*);
+
+}  // namespace cuda
+}  // namespace patchskip
