@@ -1,4 +1,5 @@
-// The activations that an operator applies to its result. CUDA kernels are told of them by number, so no header is included.
+// The activations that an operator applies to its result. CUDA kernels are told of them by number, so no header is
+// included.
 #pragma once
 
 namespace patchskip {

@@ -36,11 +36,11 @@ std::string Attributes::text(const char* name, const char* otherwise) const {
 }
 
 std::string shape_text(const Tensor& tensor) {
-  std::string text = tensor.dtype == PS_FLOAT32 ? "float32 ["
+  std::string text = tensor.dtype == PS_FLOAT32   ? "float32 ["
                      : tensor.dtype == PS_FLOAT16 ? "float16 ["
-                     : tensor.dtype == PS_INT32 ? "int32 ["
-                     : tensor.dtype == PS_UINT8 ? "uint8 ["
-                                                : "type " + std::to_string(tensor.dtype) + " [";
+                     : tensor.dtype == PS_INT32   ? "int32 ["
+                     : tensor.dtype == PS_UINT8   ? "uint8 ["
+                                                  : "type " + std::to_string(tensor.dtype) + " [";
   for (int i = 0; i < tensor.rank; ++i) text += (i ? ", " : "") + std::to_string(tensor.shape[i]);
   return text + "]";
 }

@@ -1,6 +1,5 @@
 // The C interface of the planner.
 #include <algorithm>
-#include <cstring>
 
 #include "common/listed_attributes.h"
 #include "common/status.h"
@@ -43,25 +42,16 @@ int32_t ps_plan_output(const ps_plan* plan, int32_t output, ps_tensor* like) {
 
 int32_t ps_plan_launches(const ps_plan* plan, const void* const* inputs, void* const* outputs, void* workspace,
                          ps_launch* launches) {
-  using patchskip::cuda::Memory;
   int32_t count = 0;
   for (const patchskip::cuda::Launch& from : plan->plan.launches) {
-    if (from.unless_in_place && outputs[0] == inputs[1]) continue;
-    ps_launch& to = launches[count++];
+    ps_launch& to = launches[count];
+    if (!patchskip::cuda::write_params(from, inputs, outputs, workspace, to.params)) continue;
     to.kernel = from.kernel;
     to.blocks = from.blocks;
     to.threads = from.threads;
     to.shared_bytes = from.shared_bytes;
     to.params_bytes = static_cast<int32_t>(from.params.size());
-    std::memcpy(to.params, from.params.data(), from.params.size());
-    for (const patchskip::cuda::Pointer& pointer : from.pointers) {
-      const patchskip::cuda::Address& address = pointer.address;
-      const void* base = address.memory == Memory::kInput    ? inputs[address.index]
-                         : address.memory == Memory::kOutput ? outputs[address.index]
-                                                             : workspace;
-      const char* value = static_cast<const char*>(base) + address.offset;
-      std::memcpy(to.params + pointer.at, &value, sizeof(value));
-    }
+    ++count;
   }
   return count;
 }

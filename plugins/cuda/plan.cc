@@ -1,5 +1,7 @@
 #include "cuda/plan.h"
 
+#include <cstring>
+
 #include "cuda/device/copy_params.h"
 #include "cuda/planner.h"
 
@@ -49,6 +51,21 @@ Plan make_plan(const std::string& name, const Attributes& a, const Tensor* input
                const Device& device) {
   if (name == "PatchSkip") return plan_patch_skip(a, inputs, n_inputs, n_outputs, device);
   throw Error("there is no operator '" + name + "'; expected PatchMask, PatchGate or PatchSkip");
+}
+
+bool write_params(const Launch& launch, const void* const* inputs, void* const* outputs, void* workspace,
+                  void* params) {
+  if (launch.unless_in_place && outputs[0] == inputs[1]) return false;
+  std::memcpy(params, launch.params.data(), launch.params.size());
+  for (const Pointer& pointer : launch.pointers) {
+    const Address& address = pointer.address;
+    const void* base = address.memory == Memory::kInput    ? inputs[address.index]
+                       : address.memory == Memory::kOutput ? outputs[address.index]
+                                                           : workspace;
+    const char* value = static_cast<const char*>(base) + address.offset;
+    std::memcpy(static_cast<char*>(params) + pointer.at, &value, sizeof(value));
+  }
+  return true;
 }
 
 Constants pack_constants(const std::string& name, const Attributes& a, const Tensor* inputs, int n_inputs,

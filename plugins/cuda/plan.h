@@ -60,6 +60,10 @@ struct Plan {
 Plan make_plan(const std::string& name, const Attributes&, const Tensor* inputs, int n_inputs, int n_outputs,
                const Device&);
 
+// The launch's parameters for an execution on this memory, to `params`, which has room for kMostParams. false: it is
+// not needed there.
+bool write_params(const Launch&, const void* const* inputs, void* const* outputs, void* workspace, void* params);
+
 struct Constants {
   std::vector<float> words;  // weights in the asked type, everything else in float32, as words of 32 bits
   std::vector<int> inputs;   // that they replace
