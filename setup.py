@@ -13,6 +13,7 @@ EXTRAS = {
     "cpu": ["onnxruntime", "opencv-python-headless"],
     "export": ["onnx"],
     "report": ["opencv-python-headless"],
+    "cuda": ["nvidia-cuda-nvrtc-cu12; sys_platform == 'linux'"],
     "dev": ["pytest", "ruff", "mypy", "clang-format", "build"],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
@@ -44,6 +45,7 @@ setup(
     python_requires=">=3.6",
     package_dir={"": "src"},
     packages=find_packages("src"),
+    package_data={"patchskip.plugins": ["common/*.h", "cuda/device/*"]},  # compiled for the GPU that is there
     ext_modules=[Extension("patchskip.plugins.libpatchskip", sources=[])],
     cmdclass={"build_ext": BuildNative},
     install_requires=["numpy"],

@@ -125,6 +125,8 @@ def test_wheel_contents(wheel):
     assert len(expected) > 20
     assert expected <= set(names), expected - set(names)
     assert "patchskip/plugins/libpatchskip.so" in names
+    kernels = {f"patchskip/plugins/cuda/device/{path.name}" for path in (ROOT / "plugins/cuda/device").iterdir()}
+    assert kernels | {"patchskip/plugins/common/activation.h"} <= set(names)
     assert not [name for name in names if name.startswith("tests") or name.endswith((".o", ".pyc"))]
     metadata = next(name for name in names if name.endswith("entry_points.txt"))
     assert "patchskip = patchskip.runtime.cli:main" in zipfile.ZipFile(wheel).read(metadata).decode()
