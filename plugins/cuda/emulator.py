@@ -13,10 +13,15 @@ ALIGNMENT = 256  # of a GPU's memory
 
 
 @functools.lru_cache(maxsize=None)
-def load():
-    """-> the library of emulated kernels, built when it is older than their sources."""
+def library():
+    """-> the file of the emulated kernels and CUDA driver, built when it is older than their sources."""
     folder = os.path.join(os.path.dirname(build.PLUGINS), "build", "plugins-" + build.target())
-    native = ctypes.CDLL(build.build_emulation(os.path.join(folder, "libpatchskip_emulation.so")))
+    return build.build_emulation(os.path.join(folder, "libpatchskip_emulation.so"))
+
+
+@functools.lru_cache(maxsize=None)
+def load():
+    native = ctypes.CDLL(library())
     native.ps_emulate.restype = ctypes.c_char_p
     number = ctypes.c_int32
     native.ps_emulate.argtypes = [ctypes.c_char_p, number, number, number, ctypes.c_void_p, number]

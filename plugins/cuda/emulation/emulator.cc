@@ -1,5 +1,7 @@
 // The kernels as C++, run by name: the library of the tests that need a GPU and have none.
 #define PS_EMULATION
+#include "cuda/emulation/emulator.h"
+
 #include <cstring>
 
 #include "cuda/device/all.cuh"
@@ -9,16 +11,22 @@ namespace patchskip {
 namespace cuda {
 namespace {
 
-struct Entry {
-  const char* name;
-  emulation::Kernel run;
-};
-
 #define PS_EMULATE(name, Params, threads, blocks, ...) \
-  {#name, [](const void* params) { __VA_ARGS__(*static_cast<const Params*>(params)); }},
-const Entry kEntries[] = {PS_CUDA_KERNELS(PS_EMULATE)};
+  {#name, sizeof(Params), threads, [](const void* params) { __VA_ARGS__(*static_cast<const Params*>(params)); }},
+const emulation::KernelEntry kEntries[] = {PS_CUDA_KERNELS(PS_EMULATE)};
 
 }  // namespace
+
+namespace emulation {
+
+const KernelEntry* find_kernel(const char* name) {
+  for (const KernelEntry& entry : kEntries) {
+    if (std::strcmp(entry.name, name) == 0) return &entry;
+  }
+  return nullptr;
+}
+
+}  // namespace emulation
 }  // namespace cuda
 }  // namespace patchskip
 
@@ -26,10 +34,7 @@ const Entry kEntries[] = {PS_CUDA_KERNELS(PS_EMULATE)};
 extern "C" PS_API const char* ps_emulate(const char* kernel, int32_t blocks, int32_t threads, int32_t shared_bytes,
                                          const void* params, int32_t order) {
   using namespace patchskip::cuda;
-  for (const Entry& entry : kEntries) {
-    if (std::strcmp(entry.name, kernel) == 0) {
-      return emulation::run(entry.run, params, blocks, threads, shared_bytes, order != 0);
-    }
-  }
-  return "there is no such kernel";
+  const emulation::KernelEntry* entry = emulation::find_kernel(kernel);
+  return entry ? emulation::run(entry->run, params, blocks, threads, shared_bytes, order != 0)
+               : "there is no such kernel";
 }
