@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LIBRARY := plugins/libpatchskip.so
 CPP := $(shell find plugins -name '*.cpp' -o -name '*.cc' -o -name '*.h' -o -name '*.cuh' -o -name '*.cu')
 
-.PHONY: all demo test test-slow lint format aarch64 clean
+.PHONY: all demo test test-slow lint format aarch64 kernels clean
 
 all: $(LIBRARY)
 
@@ -45,6 +45,10 @@ format: $(VENV)/installed
 
 aarch64: $(VENV)/installed
 	$(BIN)/python -m pytest tests/plugins -k aarch64
+
+# The table of the CUDA kernels' registers, shared memory and occupancy; needs no GPU.
+kernels: $(VENV)/installed
+	$(BIN)/python -m patchskip.benchmarks.kernels -o docs/measurements/cuda-kernels.md
 
 clean:
 	rm -rf $(VENV) $(LIBRARY) build dist demo src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -24,7 +24,7 @@ library.Operator("PatchMask", {"size": [4, 4], "patch": 4, "in_patch": [4], "win
 print(library.__file__)
 """
 WITH_THE_PACKAGE = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-MODULE_COMMANDS = ["patchskip.benchmarks.layers", "patchskip.benchmarks.demo"]
+MODULE_COMMANDS = ["patchskip.benchmarks.layers", "patchskip.benchmarks.demo", "patchskip.benchmarks.kernels"]
 
 
 def code_lines(page):

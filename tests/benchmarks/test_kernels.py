@@ -1,0 +1,25 @@
+"""The table of the CUDA kernels' resources."""
+
+import pytest
+
+from patchskip.benchmarks import kernels
+from patchskip.plugins.cuda import compile, resources
+from patchskip.runtime.errors import PatchskipError
+
+
+def test_a_row_for_each_kernel(tmp_path):
+    try:
+        compile.compiler(53)
+    except PatchskipError as error:
+        pytest.skip(str(error))
+    assert kernels.main(["-o", str(tmp_path / "table.md")]) == 0
+    rows = [line for line in (tmp_path / "table.md").read_text().splitlines() if line.startswith("| `")]
+    found = resources.resources(compile.cubin(53))
+    assert [row.split("`")[1] for row in rows] == sorted(found)
+    assert all(len(row.split("|")) == len(kernels.SMS) + 9 for row in rows)
+
+
+def test_spills_are_named():
+    kernel = {"registers": 128, "shared_bytes": 0, "local_bytes": 0, "max_threads": 128}
+    row = kernels._row("conv", {53: kernel, 62: {**kernel, "local_bytes": 24}})
+    assert row == ["`conv`", "128", "0", "128", "128", "24 on sm_62", "4", "25%", "registers"]
