@@ -48,7 +48,7 @@ class Model:
             raise PatchskipError("threads is {!r}; give a number, 1 or more".format(threads))
         self.threads = threads
         self.session = _open(self.path)
-        self.metadata = _metadata(self.session, self.path)
+        self.metadata = read_metadata(self.session.get_modelmeta().custom_metadata_map.get("patchskip"), self.path)
         self._types = {
             node.name: {"shape": list(node.shape), "dtype": DTYPES.get(node.type, node.type)}
             for node in self.session.get_inputs() + self.session.get_outputs()
@@ -151,8 +151,8 @@ def _reason(error):
     return "ONNX Runtime does not accept it ({}); export it again with `patchskip export`".format(text[:300])
 
 
-def _metadata(session, path):
-    text = session.get_modelmeta().custom_metadata_map.get("patchskip")
+def read_metadata(text, path):
+    """The property `patchskip` of a model (None when it has none) -> dict, as in docs/op-spec.md."""
     if text is None:
         raise PatchskipError(
             "{} is an ordinary ONNX model without patch-skipping; make one with "

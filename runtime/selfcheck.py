@@ -1,7 +1,5 @@
 """A small model written by hand (the device has no onnx package), to see that the native operators work at all."""
 
-import struct
-
 import numpy as np
 
 from patchskip.plugins import library
@@ -9,8 +7,8 @@ from patchskip.plugins.reference import patches
 
 from .errors import PatchskipError
 from .model import import_onnxruntime, session_options
+from .tensorrt import onnx_file
 
-FLOAT, INT32 = 1, 6
 SIZE, IN, OUT, PATCH = (8, 8), 5, 7, 4
 ATTRIBUTES = {
     "op_type": "Conv",
@@ -53,47 +51,23 @@ def check():
 
 
 def _model(weight, bias):
-    """-> the ONNX file (protobuf wire format; field numbers are those of onnx.proto)."""
-    node = b"".join(_bytes(1, name) for name in ("active", "cache", "x", "w", "b"))
-    node += _bytes(2, "y") + _bytes(4, "PatchSkip") + _bytes(7, "patchskip")
-    node += b"".join(_bytes(5, _attribute(name, value)) for name, value in ATTRIBUTES.items())
-    graph = _bytes(1, node) + _bytes(2, "check") + _bytes(5, _tensor("w", weight)) + _bytes(5, _tensor("b", bias))
-    graph += _bytes(11, _value("active", INT32, [n // PATCH for n in SIZE]))
-    graph += _bytes(11, _value("cache", FLOAT, [1, *SIZE, OUT])) + _bytes(11, _value("x", FLOAT, [1, *SIZE, IN]))
-    graph += _bytes(12, _value("y", FLOAT, [1, *SIZE, OUT]))
-    opsets = _bytes(8, _bytes(1, "") + _int(2, 13)) + _bytes(8, _bytes(1, "patchskip") + _int(2, 1))
-    return _int(1, 7) + _bytes(7, graph) + opsets
-
-
-def _attribute(name, value):
-    if isinstance(value, str):
-        return _bytes(1, name) + _bytes(4, value) + _int(20, 3)
-    if isinstance(value, list):
-        return _bytes(1, name) + b"".join(_int(8, v) for v in value) + _int(20, 7)
-    return _bytes(1, name) + _int(3, value) + _int(20, 2)
-
-
-def _tensor(name, array):
-    return b"".join(_int(1, n) for n in array.shape) + _int(2, FLOAT) + _bytes(8, name) + _bytes(9, array.tobytes())
-
-
-def _value(name, dtype, shape):
-    dimensions = b"".join(_bytes(1, _int(1, n)) for n in shape)
-    return _bytes(1, name) + _bytes(2, _bytes(1, _int(1, dtype) + _bytes(2, dimensions)))
-
-
-def _int(field, value):
-    return _varint(field << 3) + _varint(value)
-
-
-def _bytes(field, value):
-    value = value.encode() if isinstance(value, str) else value
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
-
-
-def _varint(value):
-    data = []
-    while value > 127:
-        data.append(value & 127 | 128)
-        value >>= 7
-    return struct.pack("{}B".format(len(data) + 1), *data, value)
+    """-> the ONNX file."""
+    node = onnx_file.Node(
+        op_type="PatchSkip", domain="patchskip", inputs=["active", "cache", "x", "w", "b"], outputs=["y"]
+    )
+    for name, value in ATTRIBUTES.items():
+        node.set_attribute(name, value)
+    value, pixels = onnx_file.Value.of, (1,) + SIZE
+    graph = onnx_file.Graph(
+        name="check",
+        nodes=[node],
+        initializers=[onnx_file.Tensor.of("w", weight), onnx_file.Tensor.of("b", bias)],
+        inputs=[
+            value("active", np.int32, [n // PATCH for n in SIZE]),
+            value("cache", np.float32, pixels + (OUT,)),
+            value("x", np.float32, pixels + (IN,)),
+        ],
+        outputs=[value("y", np.float32, pixels + (OUT,))],
+    )
+    opsets = [onnx_file.Opset(domain=domain, version=version) for domain, version in (("", 13), ("patchskip", 1))]
+    return onnx_file.Model(ir_version=7, graph=graph, opsets=opsets).encode()

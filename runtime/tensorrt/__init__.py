@@ -1,0 +1,1 @@
+"""TensorRT: engines are built of exported models, and run."""

@@ -1,0 +1,42 @@
+"""Small exported models, as files."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def exported():
+    """exported(**options of convert) -> the demonstration network's export, as a file's content.
+
+    Its output is made by Flatten: it is the network's and a cache.
+    """
+    pytest.importorskip("onnx")
+    from patchskip.benchmarks.demo_network import build
+    from patchskip.export import convert
+
+    return lambda **options: convert(build((64, 96)), **options).model.SerializeToString()
+
+
+@pytest.fixture(scope="session")
+def with_dense_tail():
+    """The export of a convolution whose result a dense node reads, one PatchSkip node with PRelu."""
+    onnx = pytest.importorskip("onnx")
+    import numpy as np
+
+    from patchskip.export import convert
+
+    helper = onnx.helper
+    rng = np.random.default_rng(0)
+    arrays = {"w": rng.normal(size=(4, 3, 3, 3)), "b": rng.normal(size=4), "slope": rng.uniform(size=(4, 1, 1))}
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w", "b"], ["conv"], "conv", pads=[1] * 4),
+            helper.make_node("PRelu", ["conv", "slope"], ["features"], "prelu"),
+            helper.make_node("Softmax", ["features"], ["y"], "share", axis=1),
+        ],
+        "net",
+        [helper.make_tensor_value_info("x", 1, [1, 3, 32, 48])],
+        [helper.make_tensor_value_info(name, 1, None) for name in ("y", "features")],
+        [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return convert(onnx.shape_inference.infer_shapes(model)).model.SerializeToString()

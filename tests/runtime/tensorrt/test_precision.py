@@ -1,0 +1,73 @@
+import json
+
+import numpy as np
+import pytest
+
+from patchskip.runtime.tensorrt import onnx_file
+from patchskip.runtime.tensorrt.precision import set_precision
+
+FLOAT16, FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
+
+
+def set_and_read(content, precision):
+    """-> (model before, model after, metadata after)"""
+    model = onnx_file.read(content)
+    metadata = json.loads(model.property("patchskip"))
+    set_precision(model.graph, metadata, precision)
+    return onnx_file.read(content), model, metadata
+
+
+def types(values):
+    return {value.name: value.dtype for value in values}
+
+
+@pytest.mark.parametrize("gate", ["exact", "delta"])
+def test_states_and_the_networks_own(exported, gate):
+    before, after, metadata = set_and_read(exported(gate=gate), FLOAT16)
+    inputs, outputs = types(after.graph.inputs), types(after.graph.outputs)
+    assert inputs["images"] == outputs["output"] == FLOAT32
+    assert [entry["name"] for entry in metadata["outputs"]] == ["output"]
+    assert {state["kind"] for state in metadata["states"]} == {"cache"} | ({"reference"} if gate == "delta" else set())
+    for state in metadata["states"]:
+        expected = FLOAT32 if state["kind"] == "reference" else FLOAT16
+        assert inputs[state["input"]] == outputs[state["output"]] == state["dtype"] == expected
+    masks = {mask["name"] for mask in metadata["masks"]}
+    assert all(outputs[name] == np.int32 for name in masks)
+    assert list(inputs) == list(types(before.graph.inputs))
+    assert [name for name in outputs if name != "output.float16"] == list(types(before.graph.outputs))
+
+
+def test_an_output_that_is_a_state_is_cast(exported):
+    _, after, metadata = set_and_read(exported(), FLOAT16)
+    flatten, cast = after.graph.nodes[-2:]
+    assert flatten.attributes["op_type"] == "Flatten" and flatten.outputs == ["output.float16"]
+    assert (cast.op_type, cast.inputs, cast.outputs) == ("Cast", ["output.float16"], ["output"])
+    assert cast.attributes == {"to": onnx_file.FLOAT32}
+    assert [state["output"] for state in metadata["states"] if state["input"] == "output.cache"] == ["output.float16"]
+
+
+def test_dense_nodes_read_float32(with_dense_tail):
+    before, after, _ = set_and_read(with_dense_tail, FLOAT16)
+    casts = {node.outputs[0]: node.inputs[0] for node in after.graph.nodes if node.op_type == "Cast"}
+    activations = {node.outputs[0] for node in after.graph.nodes if node.op_type == "PatchSkip"}
+    assert set(casts.values()) < activations and len(casts) == 1
+    for old, new in zip(before.graph.nodes, (node for node in after.graph.nodes if node.op_type != "Cast")):
+        assert old.name == new.name and old.outputs == new.outputs
+        assert [casts.get(name, name) for name in new.inputs] == old.inputs
+        assert new.domain == "patchskip" or not activations & set(new.inputs)
+
+
+def test_nodes_come_after_what_they_read(exported, with_dense_tail):
+    for content in (exported(), with_dense_tail):
+        _, after, _ = set_and_read(content, FLOAT16)
+        made = {entry.name for entry in after.graph.inputs + after.graph.initializers}
+        for node in after.graph.nodes:
+            assert set(node.inputs) <= made
+            made.update(node.outputs)
+        assert set(types(after.graph.outputs)) <= made
+
+
+def test_float32_changes_no_type(exported):
+    before, after, metadata = set_and_read(exported(gate="delta"), FLOAT32)
+    assert before.encode() == after.encode()
+    assert {state["dtype"] for state in metadata["states"]} == {"float32"} and metadata["precision"] == "float32"

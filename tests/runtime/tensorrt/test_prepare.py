@@ -1,0 +1,69 @@
+import json
+
+import numpy as np
+import pytest
+
+from patchskip import PatchskipError
+from patchskip.runtime.tensorrt import onnx_file
+from patchskip.runtime.tensorrt.prepare import pack_constants, prepare
+
+SHAPE, GRID = (1, 8, 12, 6), (2, 3)
+
+
+def node(name, op_type, inputs, **attributes):
+    made = onnx_file.Node(op_type="PatchSkip", domain="patchskip", name=name, inputs=inputs, outputs=[name + ".y"])
+    for key, value in dict(attributes, op_type=op_type, patch=4).items():
+        made.set_attribute(key, value)
+    return made
+
+
+def graph(*nodes, **constants):
+    value = onnx_file.Value.of
+    return onnx_file.Graph(
+        nodes=list(nodes),
+        initializers=[onnx_file.Tensor.of(name, array) for name, array in constants.items()],
+        inputs=[value("active", np.int32, GRID)] + [value(name, np.float32, SHAPE) for name in ("cache", "a", "b")],
+    )
+
+
+def test_constants_become_one(rng):
+    slopes = rng.normal(size=6).astype(np.float32)
+    made = graph(
+        node("add", "Add", ["active", "cache", "a", "b"], activation="PRelu", activation_params=slopes.tolist()),
+        node("mul", "Mul", ["active", "add.y", "add.y", "b"], shape=list(SHAPE)),
+    )
+    pack_constants(made, np.dtype(np.float32))
+    add, mul = made.nodes
+    assert add.inputs == ["active", "cache", "a", "b", "add.y.constants"] and add.attributes["constants"] == 6
+    assert mul.inputs == ["active", "add.y", "add.y", "b"] and "constants" not in mul.attributes
+    (constants,) = made.initializers
+    np.testing.assert_array_equal(constants.array(), slopes)
+
+
+def test_constants_of_dense_nodes_stay():
+    dense = onnx_file.Node(op_type="Add", inputs=["add.y", "one"], outputs=["z"])
+    made = graph(node("add", "Add", ["active", "cache", "a", "b"]), dense, one=np.ones(1, np.float32))
+    pack_constants(made, np.dtype(np.float32))
+    assert [tensor.name for tensor in made.initializers] == ["one"] and made.nodes[1].inputs == ["add.y", "one"]
+
+
+def test_a_node_that_the_planner_refuses():
+    made = graph(node("sum", "Add", ["active", "cache", "a"]))
+    with pytest.raises(PatchskipError, match="the node sum: PatchSkip Add: "):
+        pack_constants(made, np.dtype(np.float32))
+    made = graph(node("odd", "Sum", ["active", "cache", "a"]))
+    with pytest.raises(PatchskipError, match="the node odd: .*'Sum' is not known"):
+        pack_constants(made, np.dtype(np.float32))
+
+
+def test_what_is_no_exported_model(exported):
+    with pytest.raises(PatchskipError, match="not an ONNX file"):
+        prepare(b"text\n" * 100, "float32")
+    model = onnx_file.read(exported())
+    metadata = json.loads(model.property("patchskip"))
+    model.set_property("patchskip", json.dumps(dict(metadata, precision="float32")))
+    with pytest.raises(PatchskipError, match="m.onnx is prepared already; give the model that"):
+        prepare(model.encode(), "float32", "m.onnx")
+    model.properties = []
+    with pytest.raises(PatchskipError, match="m.onnx is an ordinary ONNX model.*patchskip export"):
+        prepare(model.encode(), "float32", "m.onnx")
