@@ -13,7 +13,7 @@ OUT_OF_MEMORY, NOT_FOUND, LAUNCH_FAILED, CAPTURE_UNSUPPORTED, CAPTURE_INVALIDATE
 
 
 class Driver:
-    """A context on the emulated GPU. `driver.cuName(...)` raises on an error; `driver.status("cuName", ...)` returns it."""
+    """A context on the emulated GPU. `driver.cuName(...)` raises on an error, `driver.status(name, ...)` returns it."""
 
     def __init__(self):
         self._native = ctypes.CDLL(emulator.library())

@@ -3,6 +3,7 @@
 //
 // PATCHSKIP_EMULATED_SM               the compute capability, 53 unless given
 // PATCHSKIP_EMULATED_MULTIPROCESSORS  1 unless given
+// PATCHSKIP_EMULATED_INTEGRATED       1: it shares the CPU's memory
 // PATCHSKIP_EMULATED_MEMORY           bytes; cuMemAlloc fails beyond them
 // PATCHSKIP_EMULATED_FAIL_AT          the launch, counted from 1, that fails
 #include "cuda/emulation/driver.h"
@@ -163,6 +164,8 @@ PS_API int cuDeviceGetAttribute(int* value, int attribute, int) {
         return *value = 48 * 1024, kSuccess;
       case 16:
         return *value = static_cast<int>(setting("PATCHSKIP_EMULATED_MULTIPROCESSORS", 1)), kSuccess;
+      case 18:  // does it share the CPU's memory?
+        return *value = static_cast<int>(setting("PATCHSKIP_EMULATED_INTEGRATED", 0)), kSuccess;
       case 75:  // compute capability
         return *value = capability() / 10, kSuccess;
       case 76:
@@ -193,6 +196,8 @@ PS_API int cuDevicePrimaryCtxRelease_v2(int) {
     return kSuccess;
   });
 }
+
+PS_API int cuDevicePrimaryCtxRelease(int device) { return cuDevicePrimaryCtxRelease_v2(device); }
 
 PS_API int cuCtxSetCurrent(Gpu* context) {
   return with_driver([&] {

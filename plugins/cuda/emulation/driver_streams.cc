@@ -86,7 +86,7 @@ PS_API int cuLaunchKernel(const Function* function, unsigned grid_x, unsigned gr
   });
 }
 
-PS_API int cuStreamBeginCapture_v2(Stream* stream, int) {
+PS_API int cuStreamBeginCapture_v2(Stream* stream, int mode) {
   return with_gpu([&](Gpu& g) {
     if (!stream) return kCaptureUnsupported;
     if (!g.owns(stream)) return kInvalidHandle;
@@ -94,6 +94,7 @@ PS_API int cuStreamBeginCapture_v2(Stream* stream, int) {
     stream->captured.clear();
     stream->capturing = true;
     stream->invalid = false;
+    stream->forbids = mode == 1 ? std::this_thread::get_id() : std::thread::id();  // 1: thread-local
     return kSuccess;
   });
 }
@@ -121,6 +122,10 @@ PS_API int cuGraphInstantiateWithFlags(Graph** executable, const Graph* graph, u
     if (!g.graphs.count(graph)) return kInvalidValue;
     return *executable = add(&g.executables, new Graph(*graph)), kSuccess;
   });
+}
+
+PS_API int cuGraphInstantiate(Graph** executable, const Graph* graph, void**, char*, size_t) {
+  return cuGraphInstantiateWithFlags(executable, graph, 0);
 }
 
 PS_API int cuGraphInstantiate_v2(Graph** executable, const Graph* graph, void**, char*, size_t) {

@@ -67,7 +67,9 @@ bool FencedMemory::intact() const {
 
 bool Gpu::captures() const {
   for (const auto& entry : streams) {
-    if (entry.second->capturing) return true;
+    const Stream& stream = *entry.second;
+    const bool here = stream.forbids == std::thread::id() || stream.forbids == std::this_thread::get_id();
+    if (stream.capturing && here) return true;
   }
   return false;
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cuda/emulation/emulator.h"
@@ -63,6 +64,7 @@ typedef std::vector<Operation> Graph;
 struct Stream {
   std::deque<Operation> waiting;
   bool capturing = false, invalid = false;
+  std::thread::id forbids;  // this thread to wait and to allocate meanwhile; of none: every thread
   Graph captured;
 };
 
@@ -96,8 +98,8 @@ class Gpu {
   Status finish(Event*);
 
   bool owns(const Stream* stream) const { return !stream || streams.count(stream); }
-  bool captures() const;
-  Status forbidden();  // during a capture, which this invalidates
+  bool captures() const;  // so that this thread may not wait
+  Status forbidden();     // during a capture, which this invalidates
 
   FencedMemory memory, pinned;
   Owned<Stream> streams;
