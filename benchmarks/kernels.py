@@ -14,13 +14,13 @@ SMS = (53, 62, 72, 87, 90)
 
 PAGE = """# The CUDA kernels' resources
 
-Made by `python -m patchskip.benchmarks.kernels -o docs/measurements/cuda-kernels.md` (`make kernels`) from the cubins that
-{compilers} compiles; no GPU takes part.
+Made by `python -m patchskip.benchmarks.kernels -o docs/measurements/cuda-kernels.md` (`make kernels`) from the cubins
+that {compilers} compiles; no GPU takes part.
 
-*sm_NN*: registers of a thread on that GPU (53: Jetson Nano, 62: TX2, 72: Xavier, 87: Orin, 90: H100). *shared*: bytes of a
-block; the mask comes on top, 8 bytes for each 32 patches, and what a plan asks for. *stack*: bytes of a thread's local
-memory, spilled registers included. *blocks*: what a multiprocessor of sm_{first} holds at once, without what comes on top;
-*occupancy*: the share of its threads; *limit*: what one more block would lack.
+*sm_NN*: registers of a thread on that GPU (53: Jetson Nano, 62: TX2, 72: Xavier, 87: Orin, 90: H100). *shared*:
+bytes of a block; the mask comes on top, 8 bytes for each 32 patches, and what a plan asks for. *stack*: bytes of a
+thread's local memory, spilled registers included. *blocks*: what a multiprocessor of sm_{first} holds at once,
+without what comes on top; *occupancy*: the share of its threads; *limit*: what one more block would lack.
 
 {table}
 """
