@@ -73,7 +73,8 @@ def compare(a, b, source, args, progress):
     "frames_over"}}, "atol", "rtol", "full"}. Frames and errors as in `args`."""
     streams = a.stream(), b.stream()
     inputs = [
-        (model.inputs[0]["name"], Preprocess(model.inputs[0], model.metadata.get("preprocess"))) for model in (a, b)
+        (model.inputs[0]["name"], Preprocess(model.inputs[0], model.metadata.get("preprocess"), stream.allocate))
+        for model, stream in zip((a, b), streams, strict=True)
     ]
     names = [output["name"] for output in b.outputs]
     if sorted(names) != sorted(output["name"] for output in a.outputs):

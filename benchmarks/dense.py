@@ -7,8 +7,8 @@ import patchskip
 from patchskip.benchmarks.sessions import BoundSession, dense_options, open_session
 from patchskip.export import loading, set_input_size
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.model import DTYPES
-from patchskip.runtime.stream import aligned
+from patchskip.runtime.memory import aligned
+from patchskip.runtime.onnx_session import DTYPES
 
 
 class DenseModel:
@@ -45,6 +45,7 @@ class DenseStream:
     """`infer` and `reset` as `patchskip.runtime.stream.Stream` has them; there is no state."""
 
     stats = {"active_macs": 1.0, "layers": []}
+    allocate = staticmethod(aligned)
 
     def __init__(self, model):
         self._name = model.inputs[0]["name"]

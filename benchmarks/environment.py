@@ -11,7 +11,7 @@ from patchskip import __version__
 from patchskip.plugins import library
 from patchskip.runtime import opencv
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.model import import_onnxruntime
+from patchskip.runtime.onnx_session import import_onnxruntime
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 OTHERS_LIMIT = 0.1  # of one core

@@ -24,8 +24,8 @@ from patchskip.benchmarks.sessions import BoundSession, ProfiledDense, SkipSessi
 from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_text
+from patchskip.runtime.memory import aligned
 from patchskip.runtime.progress import Progress
-from patchskip.runtime.stream import aligned
 
 SHARES = (1, 0.5, 0.25, 0.1, 0.05, 0.02)
 COPIES_BYTES = 16 << 20  # what the copies hold together: several times the second-level cache

@@ -5,11 +5,10 @@ import tempfile
 
 import numpy as np
 
-import patchskip
 from patchskip.benchmarks.measure import frames_of
-from patchskip.benchmarks.sessions import node_events, open_session
-from patchskip.plugins import library
-from patchskip.runtime.model import session_options
+from patchskip.benchmarks.sessions import node_events
+from patchskip.runtime.model import Model
+from patchskip.runtime.onnx_session import Session, session_options
 from patchskip.runtime.run import Pipeline
 
 
@@ -19,19 +18,18 @@ def profile(path, threads, source, limit=None):
     From ONNX Runtime's own profiler, which counts whole microseconds: many small nodes are worth up to 1 us more each.
     op_type is PatchSkip's `op_type`, or the node's operator. macs and active are None for nodes that are no layers.
     """
-    model = patchskip.load(path, threads)
     options = session_options()
     options.enable_profiling = True
-    options.register_custom_ops_library(library.path())
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = os.path.join(folder, "skip")
-        model.session = open_session(path, options)
+        network = Session(path, options)
+        model = Model(path, threads, network)
         pipeline = Pipeline(model, "none")
         shares = []
         for frame in frames_of(source, limit):
             pipeline(frame)
             shares.append([layer["active"] for layer in pipeline.stream.stats["layers"]])
-        runs = node_events(model.session.end_profiling())
+        runs = node_events(network.session.end_profiling())
     later = slice(1, None) if len(runs) > 1 else slice(None)
     active = np.mean(shares[later], axis=0)
     layers = {layer["name"]: (layer, float(share)) for layer, share in zip(model.layers, active, strict=True)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.model import DTYPES, import_onnxruntime
+from patchskip.runtime.onnx_session import DTYPES, import_onnxruntime
 
 
 def dense_options(threads):

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import opencv
 from .errors import PatchskipError
-from .stream import aligned
+from .memory import aligned
 
 DEFAULTS = {"channels": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1], "fit": "letterbox", "pad": 114}
 
@@ -17,10 +17,11 @@ class Preprocess:
             model normalises where it must); float32 NCHW or NHWC takes (value - mean) / std of 0..255 grey levels
     options the metadata's "preprocess". `letterbox` keeps the aspect ratio, the frame lies top left and `pad` fills
             the rest; `stretch` fills the input.
+    allocate  (shape, dtype) -> the memory of that array: a Stream's `allocate`
     scale   (x, y) after a call: input pixels for each of the frame's; boxes are divided by it
     """
 
-    def __init__(self, entry, options=None):
+    def __init__(self, entry, options=None, allocate=aligned):
         self._cv2 = opencv.load()
         self._options = dict(DEFAULTS, **(options or {}))
         shape, self._planar = entry["shape"], entry.get("layout", "NHWC") == "NCHW"
@@ -32,8 +33,9 @@ class Preprocess:
                 )
             )
         self.size = tuple(shape[2:] if self._planar else shape[1:3])
-        self._image = aligned((1,) + self.size + (3,), np.uint8)
-        self._result = self._image if entry["dtype"] == "uint8" else aligned(shape, np.float32)
+        whole = entry["dtype"] == "uint8"
+        self._image = (allocate if whole else aligned)((1,) + self.size + (3,), np.uint8)
+        self._result = self._image if whole else allocate(shape, np.float32)
         if self._planar and entry["dtype"] == "uint8":
             raise PatchskipError("the input {} is uint8 NCHW; export with --input u8, it is NHWC".format(entry["name"]))
         self._planes = [np.empty(self.size, np.uint8) for _ in range(3)] if self._planar else []

@@ -27,7 +27,7 @@ class Pipeline:
 
     def __init__(self, model, task=None, **options):
         self.stream = model.stream()
-        self.preprocess = Preprocess(model.inputs[0], model.metadata.get("preprocess"))
+        self.preprocess = Preprocess(model.inputs[0], model.metadata.get("preprocess"), self.stream.allocate)
         if len(model.inputs) != 1:
             raise PatchskipError("{} has {} inputs; run takes networks with one".format(model.path, len(model.inputs)))
         self.task = tasks.create(task or tasks.guess(model), model, **options)

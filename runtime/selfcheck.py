@@ -6,7 +6,7 @@ from patchskip.plugins import library
 from patchskip.plugins.reference import patches
 
 from .errors import PatchskipError
-from .model import import_onnxruntime, session_options
+from .onnx_session import import_onnxruntime, session_options
 from .tensorrt import onnx_file
 
 SIZE, IN, OUT, PATCH = (8, 8), 5, 7, 4

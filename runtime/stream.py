@@ -2,29 +2,24 @@
 
 import threading
 import time
-from typing import Dict
 
 import numpy as np
 
 from .errors import PatchskipError, one_line
 
-ALIGNMENT = 64
-
-
-def aligned(shape, dtype):
-    """-> uninitialised array that begins on a cache line."""
-    dtype = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size].view(dtype).reshape(shape)
-
 
 class Stream:
     """Made by `Model.stream()`. Frames go through `infer` one after the other; one thread at a time.
 
-    Every array is allocated and bound once. A state's array is bound as the graph's input and as its output, so that
-    an operator finds last frame's values where this frame's go and writes only what changed.
+    What runs the network, and holds its memory, is an execution (of onnx_session.py):
+
+    run(arrays)             one frame; the arrays are in the order of the model's inputs
+    outputs                 {name: array} of the model's outputs, which the next run overwrites
+    mask(name)              -> the mask's array, of the last run
+    reset()                 every state is NaN
+    state_bytes             memory of the states
+    allocate(shape, dtype)  -> array for an input, from where it is read fastest
+    details                 {name: value}, what `stats` says beside its own
     """
 
     def __init__(self, model):
@@ -35,19 +30,10 @@ class Stream:
         self._frames = 0
         self._inputs = {entry["name"]: (tuple(entry["shape"]), np.dtype(entry["dtype"])) for entry in model.inputs}
         self._order = [entry["name"] for entry in model.inputs]
-        self._pointers = dict.fromkeys(self._order)
-        self._binding = model.session.io_binding()
-        self._arrays: Dict[str, np.ndarray] = {}
-        self._states = []
-        for state in model.metadata["states"]:
-            self._states.append(self._bind_output(state["output"]))
-            self._bind_input(state["input"], self._arrays[state["output"]])
-        for entry in model.outputs + model.metadata["masks"]:
-            self._bind_output(entry["name"])
-        for node in model.session.get_outputs():  # every output needs memory, named in the metadata or not
-            self._bind_output(node.name)
-        self._outputs = {entry["name"]: self._arrays[entry["name"]] for entry in model.outputs}
-        self._run = model.session.run_with_iobinding
+        self._execution = model.network.execution(model)
+        self._outputs = self._execution.outputs
+        self._run = self._execution.run
+        self.allocate = self._execution.allocate
         self.reset()
 
     def infer(self, inputs, copy=True):
@@ -65,16 +51,15 @@ class Stream:
             if len(inputs) != len(self._order):
                 self._check_names(inputs)
             start = time.perf_counter()
-            held = [self._take(name, inputs) for name in self._order]  # alive until the network has run
-            self.model.use_threads()
+            arrays = [self._take(name, inputs) for name in self._order]
             try:
-                self._run(self._binding)
+                self._run(arrays)
             except BaseException as error:
                 self._failed = one_line(error)
                 if not isinstance(error, Exception):
                     raise
-                raise PatchskipError("{}: {}; call reset() to go on".format(self.model.path, self._failed)) from error
-            del held
+                mend = "" if getattr(error, "sticky", False) else "; call reset() to go on"
+                raise PatchskipError("{}: {}{}".format(self.model.path, self._failed, mend)) from error
             self._seconds = time.perf_counter() - start
             self._frames += 1
             if not copy:
@@ -85,8 +70,7 @@ class Stream:
 
     def reset(self):
         """Forget the past: the next frame is computed in full."""
-        for state in self._states:
-            state.fill(np.nan)
+        self._execution.reset()
         self._failed = None
         self._frames = 0
 
@@ -97,7 +81,9 @@ class Stream:
         """
         if not self._frames:
             return {}
-        shares = {mask["name"]: _share(self._arrays[mask["name"]], mask) for mask in self.model.metadata["masks"]}
+        shares = {
+            mask["name"]: _share(self._execution.mask(mask["name"]), mask) for mask in self.model.metadata["masks"]
+        }
         layers = [
             {
                 "name": layer["name"],
@@ -110,11 +96,12 @@ class Stream:
         done = sum(layer["macs"] * layer["active"] for layer in layers)
         dense = sum(node["macs"] for node in self.model.metadata["dense"])
         total = sum(layer["macs"] for layer in layers) + dense
-        return {
-            "active_macs": (done + dense) / total if total else 1.0,
-            "layers": layers,
-            "stages_ms": {"inference": 1e3 * self._seconds},
-        }
+        return dict(
+            self._execution.details,
+            active_macs=(done + dense) / total if total else 1.0,
+            layers=layers,
+            stages_ms={"inference": 1e3 * self._seconds},
+        )
 
     def image_mask(self):
         """-> (bool [Gh, Gw]: patches of the image recomputed in the last frame, side of a patch in pixels of the
@@ -130,25 +117,15 @@ class Stream:
         mask = masks[layer["mask"]]
         entry = self.model.inputs[0]
         height = entry["shape"][2 if entry.get("layout") == "NCHW" else 1]
-        return self._arrays[mask["name"]] != 0, mask["patch"] * height / mask["size"][0]
+        return self._execution.mask(mask["name"]) != 0, mask["patch"] * height / mask["size"][0]
 
     @property
     def state_bytes(self):
         """Memory of the inter-frame state."""
-        return sum(state.nbytes for state in self._states)
-
-    def _bind_output(self, name):
-        if name not in self._arrays:
-            entry = self.model.type_of(name)
-            array = self._arrays[name] = aligned(entry["shape"], entry["dtype"])
-            self._binding.bind_output(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
-        return self._arrays[name]
-
-    def _bind_input(self, name, array):
-        self._binding.bind_input(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
+        return self._execution.state_bytes
 
     def _take(self, name, inputs):
-        """Check one input and bind it where it lies; -> the array bound."""
+        """-> one input as a C-contiguous array, checked."""
         array = inputs.get(name)
         if array is None:
             self._check_names(inputs)
@@ -161,12 +138,7 @@ class Stream:
             )
         if dtype.kind == "f" and np.isnan(array.min()):  # min passes a NaN on, without a temporary
             raise PatchskipError("the input {} holds NaN; clean the frame before infer()".format(name))
-        array = np.ascontiguousarray(array)
-        pointer = array.__array_interface__["data"][0]
-        if pointer != self._pointers[name]:
-            self._bind_input(name, array)
-            self._pointers[name] = pointer
-        return array
+        return np.ascontiguousarray(array)
 
     def _check_names(self, inputs):
         raise PatchskipError(

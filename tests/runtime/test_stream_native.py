@@ -138,7 +138,7 @@ def test_the_state_is_written_in_place(model, rng):
     stream = model.stream()
     image = next(frames(rng, 1))
     stream.infer({"images": image})
-    conv = stream._arrays["conv"]
+    conv = stream._execution._arrays["conv"]
     conv[0, 0, 0] = 1234.5
     image[0, HEIGHT - 1, WIDTH - 1] ^= 0x80
     result = stream.infer({"images": image})["output"]
