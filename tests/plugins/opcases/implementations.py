@@ -8,6 +8,7 @@ from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError
 
 from .emulated import Emulated
+from .gpu import Gpu
 from .native import Native
 from .runner import Runner
 from .session import Session
@@ -35,7 +36,7 @@ IMPLEMENTATIONS = (
     [Implementation("native-" + isa, functools.partial(Native, isa)) for isa in _native_isas()]
     + [Implementation("fenced-" + isa, functools.partial(Runner, None, isa)) for isa in _native_isas()]
     + [Implementation("onnxruntime", Session)]
-    + [Implementation("cuda-emulated", Emulated)]
+    + [Implementation("cuda-emulated", Emulated), Implementation("cuda", Gpu)]
     + [Implementation("aarch64-" + isa, functools.partial(Runner, "aarch64", isa)) for isa in ("neon", "portable")]
 )
 

@@ -13,16 +13,19 @@ class Refused(Exception):
 
 
 class Guarded:
-    """A copy of an array with a pattern before and after it: NaN as float32, so that reading it shows in a result."""
+    """A copy of an array with a pattern before and after it: NaN as float32, so that reading it shows in a result.
+
+    array; memory: it and the guards
+    """
 
     def __init__(self, array):
         size = (array.size + 2 * GUARD) * array.itemsize
-        self._buffer = np.full(size, 0xFF, np.uint8).view(array.dtype)
-        self.array = self._buffer[GUARD : GUARD + array.size].reshape(array.shape)
+        self.memory = np.full(size, 0xFF, np.uint8).view(array.dtype)
+        self.array = self.memory[GUARD : GUARD + array.size].reshape(array.shape)
         self.array[...] = array
 
     def intact(self):
-        edges = np.concatenate([self._buffer[:GUARD], self._buffer[self._buffer.size - GUARD :]])
+        edges = np.concatenate([self.memory[:GUARD], self.memory[self.memory.size - GUARD :]])
         return bool((edges.view(np.uint8) == 0xFF).all())
 
 
@@ -38,6 +41,11 @@ class Memory:
         ]
         self.inputs = [None if guarded is None else guarded.array for guarded in self._inputs]
         self.outputs = [guarded.array for guarded in self._outputs]
+
+    def guarded(self):
+        """-> each piece of memory once."""
+        inputs = [guarded for guarded in self._inputs if guarded]
+        return inputs + [guarded for guarded in self._outputs if guarded not in inputs]
 
     def check(self):
         """Raises AssertionError when anything but the outputs has been written."""

@@ -1,0 +1,37 @@
+"""A problem as its kernels get it: in memory with guards, its constants packed, and the plan of their launches."""
+
+import pytest
+
+from patchskip.plugins.cuda import planning
+from patchskip.runtime.errors import PatchskipError
+
+from .native import Memory, Refused
+
+WRITTEN = ("Add", "Mul", "Identity")  # op_types whose kernels are written; the others' cases skip
+
+
+class Planned:
+    """memory, plan; inputs: arrays, of which the last is `constants` unless that is None. Raises Refused."""
+
+    def __init__(self, problem, sm, multiprocessors):
+        if problem.attributes.get("op_type") not in WRITTEN or "threshold" in problem.attributes:
+            pytest.skip("not written yet")
+        self.memory = memory = Memory(problem)
+        try:
+            inputs = [
+                array if array is None or i in problem.constants else (array.shape, array.dtype)
+                for i, array in enumerate(memory.inputs)
+            ]
+            attributes, described = planning.packed(problem.operator, problem.attributes, inputs, "float32")
+            self.inputs = [array for i, array in enumerate(memory.inputs) if i not in problem.constants]
+            self.constants = described[-1] if len(described) > len(self.inputs) else None
+            self.inputs += described[len(self.inputs) :]
+            shapes = [None if a is None else (a.shape, a.dtype) for a in self.inputs]
+            self.plan = planning.Plan(
+                problem.operator, attributes, shapes, len(memory.outputs), sm=sm, multiprocessors=multiprocessors
+            )
+            for (shape, dtype), array in zip(self.plan.outputs, memory.outputs):
+                if (shape, dtype) != (array.shape, array.dtype):
+                    raise PatchskipError("an output is {} {}".format(dtype, shape))
+        except PatchskipError as error:
+            raise Refused(str(error)) from None
