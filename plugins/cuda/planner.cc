@@ -173,12 +173,10 @@ Finish SkipNode::finish(int64_t words) {
   return f;
 }
 
-Bindings SkipNode::bindings(const Finish& f, const Grid& g) const { return bindings(last(f, 0), f, g); }
-
-Bindings SkipNode::bindings(const Stage& stage, const Finish& f, const Grid& g) const {
+Bindings SkipNode::bindings(const Finish& f, const Grid& g) const {
   Bindings made = {{&g.active, input(0)}};
   if (f.place != kNoResidual) made.push_back({&f.residual, input(residual)});
-  if (f.activation == Activation::kPRelu) made.push_back({&f.slopes, input(constants, stage.slopes * 4)});
+  if (f.activation == Activation::kPRelu) made.push_back({&f.slopes, input(constants, own_words_ * 4)});
   return made;
 }
 

@@ -50,13 +50,6 @@ class Builder {
 // The finish of an operator and its pointers. `slopes`: where those of PRelu are.
 Finish device_finish(const FinishAttributes&, bool with_residual);
 
-// One of a node's operators, of which fused nodes have two: where its constants are, what becomes of its result.
-struct Stage {
-  Finish finish;
-  int64_t constants, slopes;  // words into the packed constants: its first own, and PRelu's
-  Address target;             // of the result, at its place in a tensor of the output's pixels
-};
-
 // A PatchSkip node whose common part has been checked.
 struct SkipNode {
   SkipNode(const std::string& op_type, const Attributes&, const Tensor* inputs, int n_inputs, int n_outputs,
@@ -86,9 +79,6 @@ struct SkipNode {
   Finish finish(int64_t words);
   // Where Finish's pointers go, and grid.active, given that these lie in the parameters.
   Bindings bindings(const Finish& in_params, const Grid& grid_in_params) const;
-  Bindings bindings(const Stage&, const Finish& in_params, const Grid& grid_in_params) const;
-  // The last operator: given the finish, its constants begin at word `first`.
-  Stage last(const Finish& finish, int64_t first) const { return {finish, first, own_words_, target}; }
 
  private:
   int64_t own_words_ = 0;
@@ -103,16 +93,6 @@ struct OpType {
 };
 
 void plan_pointwise(SkipNode*);
-
-// Depthwise convolution: Conv and ConvTranspose with group = C = M, and the first operator of SeparableConv. It reads own
-// activation 0 through the window of the node's attributes. Its weights are inputs 3 and 4, of `depthwise_words` words.
-void plan_depthwise(SkipNode*);
-void pack_depthwise(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype dtype, Constants*);
-int64_t depthwise_words(const SkipNode&);
-void launch_depthwise(SkipNode*, const Stage&);
-
-// The own activations joined on channels: Concat, and the first operator of ConcatConv.
-void launch_concat(SkipNode*, const Stage&);
 
 }  // namespace cuda
 }  // namespace patchskip
