@@ -1,11 +1,15 @@
 """Small models of standard operators that pose as exported ones: the runtime is tested without native operators."""
 
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
 
 from patchskip.plugins import library
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
-import json
-import sys
 import types
 
 import pytest
 
 from patchskip import PatchskipError, __version__
-from patchskip.plugins import library
-from patchskip.runtime import cli, doctor
+from patchskip.runtime import cli
 from patchskip.runtime.progress import Progress
 
 
@@ -68,50 +65,6 @@ def test_a_package_that_is_missing(monkeypatch, capsys):
     assert cli.main(["doctor"]) == 2
     err = capsys.readouterr().err
     assert "patchskip_no_such_package" in err and "pip install" in err
-
-
-def test_doctor_without_the_library(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(library, "FILE", str(tmp_path / "none.so"))
-    target = tmp_path / "doctor.json"
-    assert cli.main(["doctor", "--json", str(target)]) == 1
-    out, report = capsys.readouterr().out, json.loads(target.read_text())
-    assert not report["ok"]
-    checks = {check["check"]: check for check in report["checks"]}
-    assert checks["python"]["status"] == checks["numpy"]["status"] == "ok"
-    assert checks["native library"]["status"] == "fail" and "plugins/build.py" in checks["native library"]["mend"]
-    assert "fail  native library" in out and "none.so" in out
-
-
-def test_doctor_with_the_library(capsys):
-    if not cli.os.path.isfile(library.FILE):
-        pytest.skip("the native library is not built: python plugins/build.py")
-    assert cli.main(["doctor", "--json", "-"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    checks = {check["check"]: check for check in report["checks"]}
-    assert report["ok"] and checks["self-check"]["status"] == "ok"
-    assert library.isa() in checks["instruction set"]["found"]
-
-
-def test_doctor_sees_a_missing_package(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert cli.main(["doctor"]) == 1
-    assert "fail  onnxruntime" in capsys.readouterr().out
-
-
-def test_doctor_sees_a_wrong_kernel(monkeypatch, capsys):
-    if not cli.os.path.isfile(library.FILE):
-        pytest.skip("the native library is not built: python plugins/build.py")
-    from patchskip.runtime import selfcheck
-
-    monkeypatch.setattr(selfcheck.patches, "patch_skip", lambda *a, **k: (0, 0))
-    assert cli.main(["doctor"]) == 1
-    assert "fail  self-check" in capsys.readouterr().out
-
-
-def test_doctor_on_threads(monkeypatch):
-    monkeypatch.setenv("PATCHSKIP_THREADS", "many")
-    status, found, mend = doctor._threads()
-    assert status == "warn" and "many" in found and mend
 
 
 class Screen:
