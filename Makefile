@@ -1,6 +1,9 @@
 # `make demo` and `make test` need Python >= 3.10, a C++ compiler and nothing else.
 PYTHON ?= python3
+# What is installed of setup.py's extras; `make test EXTRAS=all,train` adds PyTorch and the tests that need it.
+EXTRAS ?= all
 VENV := .venv
+INSTALLED := $(VENV)/installed-$(EXTRAS)
 BIN := $(VENV)/bin
 LIBRARY := plugins/libpatchskip.so
 CPP := $(shell find plugins -name '*.cpp' -o -name '*.cc' -o -name '*.h' -o -name '*.cuh' -o -name '*.cu')
@@ -14,36 +17,36 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 
-$(VENV)/installed: setup.py constraints.txt | $(BIN)/python
+$(INSTALLED): setup.py constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[all]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[$(EXTRAS)]"
 	touch $@
 
-$(LIBRARY): $(CPP) plugins/build.py | $(VENV)/installed
+$(LIBRARY): $(CPP) plugins/build.py | $(INSTALLED)
 	$(BIN)/python plugins/build.py
 	touch $@
 
-demo: $(VENV)/installed $(LIBRARY)
+demo: $(INSTALLED) $(LIBRARY)
 	$(BIN)/python -m patchskip.benchmarks.demo demo
 
-test: $(VENV)/installed $(LIBRARY)
+test: $(INSTALLED) $(LIBRARY)
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(VENV)/installed $(LIBRARY)
+test-slow: $(INSTALLED) $(LIBRARY)
 	$(BIN)/python -m pytest -m slow
 
-lint: $(VENV)/installed
+lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CPP)
 
-format: $(VENV)/installed
+format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/clang-format -i $(CPP)
 
-aarch64: $(VENV)/installed
+aarch64: $(INSTALLED)
 	$(BIN)/python -m pytest tests/plugins -k aarch64
 
 # The table of the CUDA kernels' registers, shared memory and occupancy; needs no GPU.

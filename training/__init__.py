@@ -1,0 +1,1 @@
+"""PyTorch networks to make patch-skipping. They need torch: pip install 'patchskip[train]'."""
