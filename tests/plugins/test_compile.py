@@ -1,6 +1,5 @@
 """The CUDA kernels compile for every GPU that is promised, and what they take of it."""
 
-import os
 import re
 import subprocess
 
