@@ -50,6 +50,7 @@ Plan plan_patch_skip(const Attributes& a, const Tensor* inputs, int n_inputs, in
 Plan make_plan(const std::string& name, const Attributes& a, const Tensor* inputs, int n_inputs, int n_outputs,
                const Device& device) {
   if (name == "PatchSkip") return plan_patch_skip(a, inputs, n_inputs, n_outputs, device);
+  if (name == "PatchMask") return plan_patch_mask(a, inputs, n_inputs, n_outputs, device);
   throw Error("there is no operator '" + name + "'; expected PatchMask, PatchGate or PatchSkip");
 }
 

@@ -94,5 +94,8 @@ struct OpType {
 
 void plan_pointwise(SkipNode*);
 
+// The operators that are not PatchSkip, as make_plan.
+Plan plan_patch_mask(const Attributes&, const Tensor* inputs, int n_inputs, int n_outputs, const Device&);
+
 }  // namespace cuda
 }  // namespace patchskip

@@ -2,4 +2,5 @@
 #pragma once
 #include "copy.cuh"
 #include "kernels.h"
+#include "mask.cuh"
 #include "pointwise.cuh"
