@@ -76,7 +76,7 @@ void plan_mask(Builder* builder, const Attributes& a, const Tensor* inputs, int 
   }
   p.lanes = read < kMuch ? 1 : 32;
   builder->plan.outputs.push_back({PS_INT32, {p.rows, p.columns}});
-  builder->launch("mask", static_cast<int64_t>(p.rows) * p.columns * p.lanes, 256, 0, p, bindings);
+  builder->launch("patch_mask", static_cast<int64_t>(p.rows) * p.columns * p.lanes, 256, 0, p, bindings);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 // clang-format off
 #define PS_CUDA_KERNELS(KERNEL)                                        \
   KERNEL(copy, CopyParams, 256, 4, copy_words)                         \
-  KERNEL(mask, MaskParams, 256, 4, grow_mask)                          \
+  KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                    \
   KERNEL(pointwise_f32, PointwiseParams, 256, 4, pointwise<float>)     \
   KERNEL(pointwise_f16, PointwiseParams, 256, 4, pointwise<half>)
 // clang-format on
