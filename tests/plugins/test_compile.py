@@ -9,7 +9,7 @@ from patchskip.plugins import build
 from patchskip.plugins.cuda import compile, resources
 from patchskip.runtime.errors import PatchskipError
 
-SMS = (53, 62, 72, 87, 90)
+SMS = [53] + [pytest.param(sm, marks=pytest.mark.slow) for sm in (62, 72, 87, 90)]
 
 
 def kernels():
