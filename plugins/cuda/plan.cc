@@ -13,6 +13,7 @@ const OpType kOpTypes[] = {
     {"Add", plan_pointwise, nullptr},
     {"Mul", plan_pointwise, nullptr},
     {"Identity", plan_pointwise, nullptr},
+    {"Flatten", plan_flatten, nullptr},
 };
 
 const OpType& op_type(const Attributes& a) {

@@ -174,7 +174,13 @@ Finish SkipNode::finish(int64_t words) {
 }
 
 Bindings SkipNode::bindings(const Finish& f, const Grid& g) const {
-  Bindings made = {{&g.active, input(0)}};
+  Bindings made = finish_bindings(f);
+  made.push_back({&g.active, input(0)});
+  return made;
+}
+
+Bindings SkipNode::finish_bindings(const Finish& f) const {
+  Bindings made;
   if (f.place != kNoResidual) made.push_back({&f.residual, input(residual)});
   if (f.activation == Activation::kPRelu) made.push_back({&f.slopes, input(constants, own_words_ * 4)});
   return made;

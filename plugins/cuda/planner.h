@@ -79,6 +79,7 @@ struct SkipNode {
   Finish finish(int64_t words);
   // Where Finish's pointers go, and grid.active, given that these lie in the parameters.
   Bindings bindings(const Finish& in_params, const Grid& grid_in_params) const;
+  Bindings finish_bindings(const Finish& in_params) const;
 
  private:
   int64_t own_words_ = 0;
@@ -92,6 +93,7 @@ struct OpType {
   void (*pack)(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype dtype, Constants*);
 };
 
+void plan_flatten(SkipNode*);
 void plan_pointwise(SkipNode*);
 
 // The operators that are not PatchSkip, as make_plan.

@@ -3,12 +3,15 @@
 // KERNEL(name, Params, threads of a block, blocks that a multiprocessor should hold at once, the device function)
 #pragma once
 #include "copy_params.h"
+#include "flatten_params.h"
 #include "mask_params.h"
 #include "pointwise_params.h"
 
 // clang-format off
 #define PS_CUDA_KERNELS(KERNEL)                                        \
   KERNEL(copy, CopyParams, 256, 4, copy_words)                         \
+  KERNEL(flatten_f32, FlattenParams, 256, 4, flatten<float>)           \
+  KERNEL(flatten_f16, FlattenParams, 256, 4, flatten<half>)            \
   KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                    \
   KERNEL(pointwise_f32, PointwiseParams, 256, 4, pointwise<float>)     \
   KERNEL(pointwise_f16, PointwiseParams, 256, 4, pointwise<half>)

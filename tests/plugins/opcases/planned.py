@@ -7,7 +7,7 @@ from patchskip.runtime.errors import PatchskipError
 
 from .native import Memory, Refused
 
-WRITTEN = ("PatchMask", "Add", "Mul", "Identity")  # op_types whose kernels are written; the others' cases skip
+WRITTEN = ("PatchMask", "Add", "Mul", "Identity", "Flatten")  # op_types whose kernels are written; the others' cases skip
 
 
 class Planned:
