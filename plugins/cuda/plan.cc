@@ -24,22 +24,15 @@ const OpType& op_type(const Attributes& a) {
   throw Error("PatchSkip: op_type '" + name + "' is not known");
 }
 
-Launch& copy(Builder* builder, const Address& from, const Address& to, int64_t bytes) {
-  CopyParams p = {};
-  p.bytes = bytes;
-  return builder->launch("copy", bytes / 4, 256, 0, p, {{&p.from, from}, {&p.to, to}});
-}
-
 Plan plan_patch_skip(const Attributes& a, const Tensor* inputs, int n_inputs, int n_outputs, const Device& device) {
   const OpType& type = op_type(a);
   try {
     SkipNode node(type.name, a, inputs, n_inputs, n_outputs, device);
-    if (node.keeps) {
-      copy(&node.builder, input(1), output(0), node.out.size() * size_of(node.dtype)).unless_in_place = true;
-    }
+    if (node.keeps) node.builder.copy(input(1), output(0), node.out.size() * size_of(node.dtype));
     if (n_outputs > 1 && !node.gated())
-      copy(&node.builder, input(0), output(1), inputs[0].shape[0] * inputs[0].shape[1] * 4);
+      node.builder.copy(input(0), output(1), inputs[0].shape[0] * inputs[0].shape[1] * 4);
     type.plan(&node);
+    if (node.gated()) plan_commit(&node, n_outputs);
     return node.builder.plan;
   } catch (const Error& error) {
     throw Error(std::string("PatchSkip ") + type.name + ": " + error.what());
@@ -52,12 +45,12 @@ Plan make_plan(const std::string& name, const Attributes& a, const Tensor* input
                const Device& device) {
   if (name == "PatchSkip") return plan_patch_skip(a, inputs, n_inputs, n_outputs, device);
   if (name == "PatchMask") return plan_patch_mask(a, inputs, n_inputs, n_outputs, device);
+  if (name == "PatchGate") return plan_patch_gate(a, inputs, n_inputs, n_outputs, device);
   throw Error("there is no operator '" + name + "'; expected PatchMask, PatchGate or PatchSkip");
 }
 
 bool write_params(const Launch& launch, const void* const* inputs, void* const* outputs, void* workspace,
                   void* params) {
-  if (launch.unless_in_place && outputs[0] == inputs[1]) return false;
   std::memcpy(params, launch.params.data(), launch.params.size());
   for (const Pointer& pointer : launch.pointers) {
     const Address& address = pointer.address;
@@ -67,7 +60,10 @@ bool write_params(const Launch& launch, const void* const* inputs, void* const* 
     const char* value = static_cast<const char*>(base) + address.offset;
     std::memcpy(static_cast<char*>(params) + pointer.at, &value, sizeof(value));
   }
-  return true;
+  if (!launch.is_copy) return true;
+  CopyParams copy;
+  std::memcpy(&copy, params, sizeof(copy));
+  return copy.from != copy.to;
 }
 
 Constants pack_constants(const std::string& name, const Attributes& a, const Tensor* inputs, int n_inputs,

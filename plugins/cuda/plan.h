@@ -39,7 +39,7 @@ struct Pointer {
 struct Launch {
   const char* kernel;
   int blocks, threads, shared_bytes;
-  bool unless_in_place;  // not needed where the first output is the second input's memory
+  bool is_copy;  // of CopyParams: not needed where both are the same memory
   std::vector<char> params;
   std::vector<Pointer> pointers;
 };

@@ -59,6 +59,25 @@ Plane plane_of(const char* what, const Tensor& t, ps_dtype dtype) {
   return p;
 }
 
+Picture make_picture(const Image& image) {
+  Picture p = {};
+  p.bytes = image.bytes;
+  p.planar = image.planar;
+  p.height = image.out.height;
+  p.width = image.out.width;
+  p.in_channels = image.in_channels;
+  p.listed = image.channels || image.scale || image.bias;
+  if (!p.listed) return p;
+  expect(image.out.channels <= kMostListed,
+         "channels, scale and bias are possible with at most 16 channels; found " + std::to_string(image.out.channels));
+  for (int c = 0; c < image.out.channels; ++c) {
+    p.channel[c] = image.channels ? image.channels[c] : c;
+    p.scale[c] = image.scale ? image.scale[c] : 1;
+    p.bias[c] = image.bias ? image.bias[c] : 0;
+  }
+  return p;
+}
+
 Launch& Builder::launch(const std::string& kernel, int64_t work, int block_work, int shared_bytes, const void* params,
                         size_t size, const Bindings& bindings) {
   const KernelEntry* entry = nullptr;
@@ -79,6 +98,12 @@ Launch& Builder::launch(const std::string& kernel, int64_t work, int block_work,
   }
   plan.launches.push_back(made);
   return plan.launches.back();
+}
+
+void Builder::copy(const Address& from, const Address& to, int64_t bytes) {
+  CopyParams p = {};
+  p.bytes = bytes;
+  launch("copy", bytes / 4, 256, 0, p, {{&p.from, from}, {&p.to, to}}).is_copy = true;
 }
 
 Address Builder::scratch(int64_t bytes) {

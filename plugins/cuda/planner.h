@@ -1,6 +1,7 @@
 // For the planners of the operators: what they have in common.
 #pragma once
 #include "common/finish_attributes.h"
+#include "cuda/device/picture_params.h"
 #include "cuda/plan.h"
 
 namespace patchskip {
@@ -16,6 +17,8 @@ inline int64_t size_of(ps_dtype dtype) { return dtype == PS_FLOAT16 ? 2 : dtype 
 // Vectors of a pixel's channels: of four where every tensor's channels are a multiple of four, else of one.
 inline int vectors(int channels) { return channels % 4 ? channels : channels / 4; }
 Plane plane_of(const char* what, const Tensor&, ps_dtype dtype);
+
+Picture make_picture(const Image&);
 
 // Pointer members of a Params structure, and what they will point to.
 struct Binding {
@@ -35,6 +38,9 @@ class Builder {
                  const Bindings& bindings) {
     return launch(kernel, work, block_work, shared_bytes, &params, sizeof(Params), bindings);
   }
+
+  // Not needed where both are the same memory.
+  void copy(const Address& from, const Address& to, int64_t bytes);
 
   // `bytes` of workspace, aligned.
   Address scratch(int64_t bytes);
@@ -98,6 +104,10 @@ void plan_pointwise(SkipNode*);
 
 // The operators that are not PatchSkip, as make_plan.
 Plan plan_patch_mask(const Attributes&, const Tensor* inputs, int n_inputs, int n_outputs, const Device&);
+Plan plan_patch_gate(const Attributes&, const Tensor* inputs, int n_inputs, int n_outputs, const Device&);
+
+// A node with a threshold: of what was computed, at `target`, only that goes to Y which differs from it.
+void plan_commit(SkipNode*, int n_outputs);
 
 }  // namespace cuda
 }  // namespace patchskip

@@ -1,7 +1,9 @@
 // Every kernel of the list.
 #pragma once
+#include "commit.cuh"
 #include "copy.cuh"
 #include "flatten.cuh"
+#include "gate.cuh"
 #include "kernels.h"
 #include "mask.cuh"
 #include "pointwise.cuh"

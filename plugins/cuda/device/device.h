@@ -30,6 +30,8 @@ PS_DEVICE int shuffle_up(int value, int lanes) { return __shfl_up_sync(kWholeWar
 PS_DEVICE float shuffle_xor(float value, int mask) { return __shfl_xor_sync(kWholeWarp, value, mask); }
 PS_DEVICE int bits_set(unsigned bits) { return __popc(bits); }
 PS_DEVICE float exponential(float x) { return expf(x); }
+PS_DEVICE float multiply_rounded(float a, float b) { return __fmul_rn(a, b); }  // never part of a fused operation
+PS_DEVICE float add_rounded(float a, float b) { return __fadd_rn(a, b); }
 
 // The block's shared memory whose size is given at launch; what has a fixed size is declared PS_SHARED.
 PS_DEVICE char* dynamic_shared() {
@@ -62,6 +64,18 @@ PS_DEVICE Vec4 load4(const float* p) {
 }
 PS_DEVICE Vec4 load4(const half* p) {
   const ushort4 h = __ldg(reinterpret_cast<const ushort4*>(p));
+  return {{from_bits(h.x), from_bits(h.y), from_bits(h.z), from_bits(h.w)}};
+}
+
+// Of memory that the kernel also writes.
+PS_DEVICE float read(const float* p) { return *p; }
+PS_DEVICE float read(const half* p) { return from_bits(p->bits); }
+PS_DEVICE Vec4 read4(const float* p) {
+  const float4 f = *reinterpret_cast<const float4*>(p);
+  return {{f.x, f.y, f.z, f.w}};
+}
+PS_DEVICE Vec4 read4(const half* p) {
+  const ushort4 h = *reinterpret_cast<const ushort4*>(p);
   return {{from_bits(h.x), from_bits(h.y), from_bits(h.z), from_bits(h.w)}};
 }
 

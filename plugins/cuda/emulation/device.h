@@ -44,6 +44,11 @@ PS_DEVICE int shuffle_up(int value, int lanes) {
 PS_DEVICE float shuffle_xor(float value, int mask) { return from_lane(value, (thread_index() % 32) ^ mask); }
 PS_DEVICE int bits_set(unsigned bits) { return __builtin_popcount(bits); }
 PS_DEVICE float exponential(float x) { return std::exp(x); }
+PS_DEVICE float multiply_rounded(float a, float b) {
+  const volatile float product = a * b;  // no compiler fuses it with an addition
+  return product;
+}
+PS_DEVICE float add_rounded(float a, float b) { return a + b; }
 
 PS_DEVICE float from_bits(unsigned short bits) { return emulation::float_of_half(bits); }
 PS_DEVICE unsigned short to_bits(float value) { return emulation::half_of_float(value); }
@@ -63,6 +68,15 @@ template <typename T>
 PS_DEVICE Vec4 load4(const T* p) {
   aligned4(p);
   return {{load(p), load(p + 1), load(p + 2), load(p + 3)}};
+}
+
+template <typename T>
+PS_DEVICE float read(const T* p) {
+  return load(p);
+}
+template <typename T>
+PS_DEVICE Vec4 read4(const T* p) {
+  return load4(p);
 }
 
 PS_DEVICE void store(float* p, float value) { *p = value; }
