@@ -10,10 +10,8 @@ namespace cuda {
 namespace {
 
 const OpType kOpTypes[] = {
-    {"Add", plan_pointwise, nullptr},
-    {"Mul", plan_pointwise, nullptr},
-    {"Identity", plan_pointwise, nullptr},
-    {"Flatten", plan_flatten, nullptr},
+    {"Add", plan_pointwise, nullptr},   {"Mul", plan_pointwise, nullptr}, {"Identity", plan_pointwise, nullptr},
+    {"Flatten", plan_flatten, nullptr}, {"Image", plan_image, nullptr},
 };
 
 const OpType& op_type(const Attributes& a) {

@@ -151,7 +151,8 @@ SkipNode::SkipNode(const std::string& op_type, const Attributes& a, const Tensor
   } else {
     expect(shape.size() == 4 && shape[0] == 1 && shape[1] > 0 && shape[2] > 0 && shape[3] > 0,
            "shape must be [1, H, W, C]");
-    dtype = static_cast<ps_dtype>(inputs[2].dtype);
+    const bool picture = inputs[2].dtype == PS_UINT8;
+    dtype = picture ? PS_FLOAT32 : static_cast<ps_dtype>(inputs[2].dtype);
     out.height = shape[1];
     out.width = shape[2];
     out.channels = shape[3];

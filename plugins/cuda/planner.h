@@ -100,6 +100,7 @@ struct OpType {
 };
 
 void plan_flatten(SkipNode*);
+void plan_image(SkipNode*);
 void plan_pointwise(SkipNode*);
 
 // The operators that are not PatchSkip, as make_plan.

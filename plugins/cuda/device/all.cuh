@@ -4,6 +4,7 @@
 #include "copy.cuh"
 #include "flatten.cuh"
 #include "gate.cuh"
+#include "image.cuh"
 #include "kernels.h"
 #include "mask.cuh"
 #include "pointwise.cuh"

@@ -6,6 +6,7 @@
 #include "copy_params.h"
 #include "flatten_params.h"
 #include "gate_params.h"
+#include "image_params.h"
 #include "mask_params.h"
 #include "pointwise_params.h"
 
@@ -19,6 +20,8 @@
   KERNEL(gate_delta, GateParams, 256, 4, gate_means)                   \
   KERNEL(commit_f32, CommitParams, 256, 3, commit<float>)              \
   KERNEL(commit_f16, CommitParams, 256, 3, commit<half>)               \
+  KERNEL(image_f32, ImageParams, 256, 4, import_image<float>)          \
+  KERNEL(image_f16, ImageParams, 256, 4, import_image<half>)           \
   KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                    \
   KERNEL(pointwise_f32, PointwiseParams, 256, 4, pointwise<float>)     \
   KERNEL(pointwise_f16, PointwiseParams, 256, 4, pointwise<half>)

@@ -8,7 +8,7 @@ from patchskip.runtime.errors import PatchskipError
 from .native import Memory, Refused
 
 # op_types whose kernels are written; the others' cases skip
-WRITTEN = "PatchMask PatchGate Add Mul Identity Flatten".split()
+WRITTEN = "PatchMask PatchGate Add Mul Identity Flatten Image".split()
 
 
 class Planned:
