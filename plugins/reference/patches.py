@@ -69,7 +69,7 @@ def patch_gate(x, reference, candidates=None, mode="exact", patch=16, cell=1, th
     value = as_image(x, **image)[0]
     size = value.shape[:2]
     if mode == "exact":
-        differs = (value != reference[0]) | np.isnan(value)
+        differs = (value.astype(reference.dtype) != reference[0]) | np.isnan(value)
         active = changed_patches(differs.astype(np.float64), 0.0, 1, patch, size)
     else:
         means = cell_means(value, cell)

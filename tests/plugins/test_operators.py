@@ -3,18 +3,24 @@
 import numpy as np
 import pytest
 from opcases.cases import CASES
-from opcases.implementations import KNOWN_DIFFERENCES, each
+from opcases.implementations import FLOAT16, IMPLEMENTATIONS, KNOWN_DIFFERENCES
 from opcases.problems import check, full, problem, same_bits, without_cache
 from opcases.specs import Skip
 
+PAIRS = [
+    (spec, implementation)
+    for spec in CASES
+    for implementation in IMPLEMENTATIONS + FLOAT16
+    if implementation.covers(spec)
+]
 
-@each
-@pytest.mark.parametrize("spec", CASES, ids=lambda spec: spec.name)
-def test_case(implementation, spec, request):
+
+@pytest.mark.parametrize("spec, implementation", PAIRS, ids=lambda value: value.name)
+def test_case(spec, implementation, request):
     key = implementation.name, spec.name
     if key in KNOWN_DIFFERENCES:
         request.applymarker(pytest.mark.xfail(reason=KNOWN_DIFFERENCES[key], strict=True))
-    case = problem(spec)
+    case = problem(spec, implementation.dtype)
     outputs = implementation.run(case)
     check(case, outputs)
     for one, two in zip(outputs, implementation.run(case, threads=2)):

@@ -1,8 +1,11 @@
-"""How far a float32 result may lie from the reference's, element by element.
+"""How far a result may lie from the reference's, element by element.
 
 A float32 sum of K products errs by at most K u sum|products|, with u = 2^-24; rounding errors being of either sign, a
 sound implementation stays under a few sqrt(K) u sum|products|, which is what is asked for. Operators that only move
 values have no error at all.
+
+Where activations are float16, sums are float32 all the same; the result is rounded once more, by half a unit in the
+last place, and so is what lies between the two operators of a fused one.
 """
 
 import math
@@ -13,15 +16,16 @@ from patchskip.plugins.reference import operators
 from patchskip.plugins.reference.patches import as_image, cell_means, evaluate
 
 U = 2.0**-24
+HALF_U, HALF_LEAST = 2.0**-11, 2.0**-25  # of float16: relative, and of what is too small for that
 
 # Functions that are not a few float32 operations: the accuracy asked of them, relative and absolute.
 TRANSCENDENTAL = {"SiLU": (2e-6, 1e-7), "Sigmoid": (2e-6, 1e-7)}
 
 
-def patch_skip(op_type, inputs, size, activation, params, residual, attributes):
-    """-> float64 tolerance, of the whole output's shape [1, H, W, C]."""
+def patch_skip(op_type, inputs, size, activation, params, residual, attributes, dtype="float32"):
+    """-> float64 tolerance, of the whole output's shape [1, H, W, C]. dtype: of activations and weights."""
     bare = {key: value for key, value in attributes.items() if key != "residual"}
-    error, value = _operator(op_type, inputs if residual == "none" else inputs[:-1], size, bare)
+    error, value = _operator(op_type, inputs if residual == "none" else inputs[:-1], size, bare, dtype)
     if residual == "before":
         value = value + inputs[-1]
         error = error + U * np.abs(value)
@@ -30,17 +34,23 @@ def patch_skip(op_type, inputs, size, activation, params, residual, attributes):
     if residual == "after":
         result = result + inputs[-1]
         error = error + U * np.abs(result)
-    return error + U * np.abs(result) * (error > 0)  # the reference's own rounding
+    error = error + U * np.abs(result) * (error > 0)  # the reference's own rounding
+    return error if dtype == np.float32 else error + _half_unit(np.abs(result) + error) * (error > 0)
 
 
-def _operator(op_type, inputs, size, attributes):
+def _half_unit(magnitude):
+    """Of float16's last place: what rounding a value of at most this magnitude costs."""
+    return np.maximum(HALF_U * magnitude, HALF_LEAST)
+
+
+def _operator(op_type, inputs, size, attributes, dtype):
     """-> (tolerance, value) before residual and activation."""
     if op_type == "Flatten":
         value = np.concatenate([x.reshape(1, -1, x.shape[-1]) for x in inputs], axis=1).astype(np.float64)
         return np.zeros_like(value), value
     value = evaluate(op_type, inputs, size, **attributes)
     if op_type in ("SeparableConv", "ConcatConv"):
-        return _pointwise_of(op_type, inputs, size, **attributes), value
+        return _pointwise_of(op_type, inputs, size, dtype, **attributes), value
     if op_type in ("Conv", "ConvTranspose"):
         magnitude = evaluate(op_type, [np.abs(x) for x in inputs], size, **attributes)
         weight = inputs[1]
@@ -60,11 +70,11 @@ def _operator(op_type, inputs, size, attributes):
     return np.zeros(value.shape), value
 
 
-def _pointwise_of(op_type, inputs, size, inner_activation="None", inner_activation_params=(), **attributes):
+def _pointwise_of(op_type, inputs, size, dtype, inner_activation="None", inner_activation_params=(), **attributes):
     """The first operator's tolerance, as the convolution passes it on, and the convolution's own."""
     *own, weight, bias = inputs
     first, activation = {"SeparableConv": "Conv", "ConcatConv": "Concat"}[op_type], inner_activation
-    inner = patch_skip(first, own, size, activation, inner_activation_params, "none", attributes)
+    inner = patch_skip(first, own, size, activation, inner_activation_params, "none", attributes, dtype)
     between = np.abs(evaluate(first, own, size, activation, inner_activation_params, **attributes))
     weight, terms = np.abs(weight[:, :, 0, 0]).T.astype(np.float64), weight.shape[1]
     return inner @ weight + (4 + 2 * math.sqrt(terms)) * U * (between @ weight + np.abs(bias))

@@ -8,9 +8,14 @@ SIZES = {1: 1, 2: 3}  # multiprocessors
 
 
 class Emulated:
+    """sm: compute capability that it is planned for."""
+
+    def __init__(self, sm=53):
+        self._sm = sm
+
     def run(self, problem, threads=1):
         """threads: 2 runs threads and blocks in the other order, and on a GPU of another size."""
-        planned = Planned(problem, sm=53, multiprocessors=SIZES[threads])
+        planned = Planned(problem, sm=self._sm, multiprocessors=SIZES[threads])
         emulator.execute(planned.plan, planned.inputs, planned.memory.outputs, last_first=threads == 2)
         planned.memory.check()
         return planned.memory.outputs

@@ -12,13 +12,17 @@ from .gpu import Gpu
 from .native import Native
 from .runner import Runner
 from .session import Session
+from .specs import Gate, Skip
 
 
 class Implementation:
-    """name: family and instruction set; make: () -> an object with `run`; it may skip the test."""
+    """name: family and instruction set; make: () -> an object with `run`; it may skip the test.
 
-    def __init__(self, name, make):
-        self.name = name
+    dtype: of the activations. covers: spec -> is it one of the cases that this implementation runs?
+    """
+
+    def __init__(self, name, make, dtype="float32", covers=lambda spec: True):
+        self.name, self.dtype, self.covers = name, dtype, covers
         self._make = functools.lru_cache(maxsize=None)(make)
 
     def run(self, problem, threads=1):
@@ -39,6 +43,24 @@ IMPLEMENTATIONS = (
     + [Implementation("cuda-emulated", Emulated), Implementation("cuda", Gpu)]
     + [Implementation("aarch64-" + isa, functools.partial(Runner, "aarch64", isa)) for isa in ("neon", "portable")]
 )
+
+CONVOLUTIONS = ("Conv", "ConvTranspose", "SeparableConv", "ConcatConv")
+
+
+def _has_activations(spec):
+    return isinstance(spec, Skip) or isinstance(spec, Gate) and spec.attributes["mode"] == "exact"
+
+
+def _is_convolution(spec):
+    return isinstance(spec, Skip) and spec.op_type in CONVOLUTIONS
+
+
+# With float16 activations; on newer GPUs convolutions take other kernels.
+FLOAT16 = [
+    Implementation("cuda-emulated-f16", Emulated, "float16", _has_activations),
+    Implementation("cuda-emulated-f16-sm80", functools.partial(Emulated, 80), "float16", _is_convolution),
+    Implementation("cuda-f16", Gpu, "float16", _has_activations),
+]
 
 each = pytest.mark.parametrize("implementation", IMPLEMENTATIONS, ids=lambda implementation: implementation.name)
 

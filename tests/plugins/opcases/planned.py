@@ -1,5 +1,6 @@
 """A problem as its kernels get it: in memory with guards, its constants packed, and the plan of their launches."""
 
+import numpy as np
 import pytest
 
 from patchskip.plugins.cuda import planning
@@ -23,7 +24,7 @@ class Planned:
                 array if array is None or i in problem.constants else (array.shape, array.dtype)
                 for i, array in enumerate(memory.inputs)
             ]
-            attributes, described = planning.packed(problem.operator, problem.attributes, inputs, "float32")
+            attributes, described = planning.packed(problem.operator, problem.attributes, inputs, _dtype(problem))
             self.inputs = [array for i, array in enumerate(memory.inputs) if i not in problem.constants]
             self.constants = described[-1] if len(described) > len(self.inputs) else None
             self.inputs += described[len(self.inputs) :]
@@ -36,3 +37,8 @@ class Planned:
                     raise PatchskipError("an output is {} {}".format(dtype, shape))
         except PatchskipError as error:
             raise Refused(str(error)) from None
+
+
+def _dtype(problem):
+    """Of the activations."""
+    return "float16" if any(a is not None and a.dtype == np.float16 for a in problem.inputs) else "float32"

@@ -37,15 +37,17 @@ def draw(name, choices):
 _built = {}
 
 
-def problem(spec):
-    """The case's problem, built once. Its arrays are not to be written to."""
-    if spec.name not in _built:
-        _built[spec.name] = build(spec)
-    return _built[spec.name]
+def problem(spec, dtype="float32"):
+    """The case's problem, built once, with activations of type `dtype`. Its arrays are not to be written to."""
+    if (spec.name, dtype) not in _built:
+        _built[spec.name, dtype] = build(spec, np.dtype(dtype))
+    return _built[spec.name, dtype]
 
 
-def build(spec):
-    return {Skip: _skip, Mask: _mask, Gate: _gate}[type(spec)](spec)
+def build(spec, dtype):
+    if isinstance(spec, Mask):
+        return _mask(spec)
+    return {Skip: _skip, Gate: _gate}[type(spec)](spec, dtype)
 
 
 def make_mask(kind, grid, rng):
@@ -70,7 +72,12 @@ def make_mask(kind, grid, rng):
 
 def poison(shape, dtype=np.float32):
     """Memory that nothing may be taken from."""
-    return np.full(shape, np.nan if dtype == np.float32 else -77, dtype)
+    return np.full(shape, np.nan if np.issubdtype(dtype, np.floating) else -77, dtype)
+
+
+def rounded(values, dtype):
+    """float32 values that memory of type `dtype` can hold."""
+    return values.astype(dtype).astype(np.float32)
 
 
 def float32_values(values):
@@ -85,7 +92,7 @@ def normalise(attributes):
 # PatchSkip
 
 
-def _skip(spec):
+def _skip(spec, dtype):
     rng = rng_of(spec.name)
     patch = spec.patch or draw(spec.name, (1, 2, 3, 4, 8))
     in_place = draw(spec.name + " in place", (False, True)) if spec.in_place < 0 else bool(spec.in_place)
@@ -93,8 +100,10 @@ def _skip(spec):
     flat = spec.op_type == "Flatten"
     base = spec.inputs[0][:2] if flat else spec.output[:2]
     active = make_mask(spec.mask, patches.grid(base, patch), rng)
+    picture = spec.op_type == "Image"
     operands = [_activation(spec, i, shape, active, patch, base, rng) for i, shape in enumerate(spec.inputs)]
-    weights = _weights(spec, rng)
+    operands = operands if picture else [rounded(x, dtype) for x in operands]
+    weights = [rounded(w, dtype) if w.ndim > 1 else w for w in _weights(spec, rng)]
     constants = tuple(range(2 + len(operands), 2 + len(operands) + len(weights)))
     operands += weights
     params = _parameters(spec.params, spec.output[2], rng)
@@ -102,7 +111,7 @@ def _skip(spec):
         channels = sum(shape[2] for shape in spec.inputs)
         attributes["inner_activation_params"] = _parameters(attributes["inner_activation_params"], channels, rng)
     if spec.residual != "none":
-        operands.append(rng.standard_normal((1,) + spec.output).astype(np.float32))
+        operands.append(rounded(rng.standard_normal((1,) + spec.output), dtype))
     call = dict(op_type=spec.op_type, patch=patch, **attributes)
     if spec.activation != "None" or draw(spec.name, (False, True)):  # the default is sometimes left out
         call["activation"] = spec.activation
@@ -112,11 +121,11 @@ def _skip(spec):
         call["residual"] = spec.residual
 
     shape = (1, spec.output[1], spec.output[2]) if flat else (1,) + spec.output
-    cache = rng.standard_normal(shape).astype(np.float32)
+    cache = rounded(rng.standard_normal(shape), dtype)
     if spec.cell:
-        cache = _gated_cache(call, active, cache, operands, rng)
+        cache = rounded(_gated_cache(call, active, cache, operands, rng), dtype)
         call["cell"] = spec.cell
-        call["threshold"] = _between(_patch_differences(call, active, cache, operands, spec.cell))
+        call["threshold"] = _between(_patch_differences(call, active, cache, operands, spec.cell, dtype))
     if spec.cache == "nan":
         cache = poison(shape)
 
@@ -127,9 +136,14 @@ def _skip(spec):
         chosen = patches.patch_skip(active, zeros, *ones, op_type="Flatten", patch=patch)[0] == 1
     else:
         chosen = np.broadcast_to(patches.to_pixels(changed, patch, base)[None, :, :, None], shape)
-    tolerance = bounds.patch_skip(spec.op_type, operands, base, spec.activation, params, spec.residual, attributes)
+    tolerance = bounds.patch_skip(
+        spec.op_type, operands, base, spec.activation, params, spec.residual, attributes, dtype=dtype
+    )
     tolerance = np.where(chosen, tolerance, 0)
-    outputs = [cache if in_place else poison(shape), poison(active.shape, np.int32)]
+    expected = np.where(tolerance == 0, rounded(expected, dtype), expected)
+    cache = cache.astype(dtype)
+    operands = [x if i + 2 in constants or picture and i == 0 else x.astype(dtype) for i, x in enumerate(operands)]
+    outputs = [cache if in_place else poison(shape, dtype), poison(active.shape, np.int32)]
     if not spec.cell and draw(spec.name + " changed", (False, True)):
         outputs = outputs[:1]  # `changed` is optional
     return Problem(
@@ -192,9 +206,9 @@ def _gated_cache(call, active, noise, operands, rng):
     return (result + noise * amount[np.ix_(rows, cols)][None, :, :, None]).astype(np.float32)
 
 
-def _patch_differences(call, active, cache, operands, cell):
+def _patch_differences(call, active, cache, operands, cell, dtype):
     """The largest of each active patch's cells' differences, as the gate computes them."""
-    result = patches.patch_skip(np.ones_like(active), cache, *operands, **call)[0]
+    result = rounded(patches.patch_skip(np.ones_like(active), cache, *operands, **call)[0], dtype)
     cells = np.abs(patches.cell_means((result.astype(np.float64) - cache)[0], cell)).mean(axis=-1)
     return _largest(cells, call["patch"] // cell, active.shape)[active != 0]
 
@@ -233,7 +247,7 @@ def _mask(spec):
     )
 
 
-def _gate(spec):
+def _gate(spec, dtype):
     rng = rng_of(spec.name)
     call = normalise(spec.attributes)
     patch, size, delta = call["patch"], spec.size[:2], call["mode"] == "delta"
@@ -255,7 +269,7 @@ def _gate(spec):
             0.25 if spec.differs == "none" else _between(_largest(cells, patch // cell, grid).reshape(-1))
         )
     else:
-        reference = value.copy()
+        reference = value.astype(dtype)
         _disturb(reference[0], patch, spec.differs, rng, 3.0)
     active, new = patches.patch_gate(x, reference, candidates, **call)
     inputs = [x, reference] + ([candidates] if candidates is not None else [])
@@ -283,9 +297,9 @@ def _disturb(reference, step, differs, rng, scale):
             if differs == "nan reference":
                 part[at] = np.nan
             elif differs == "smallest":
-                part[at] = np.nextafter(part[at], np.float32(np.inf))
+                part[at] = np.nextafter(part[at], part.dtype.type(np.inf))
             else:
-                part += (rng.uniform(0.1, 1) * scale * rng.standard_normal(part.shape)).astype(np.float32)
+                part += (rng.uniform(0.1, 1) * scale * rng.standard_normal(part.shape)).astype(part.dtype)
 
 
 # Variants, and what is asked of a result
@@ -295,7 +309,7 @@ def full(problem):
     """The same inputs with every patch active, nothing gated and Y in memory of its own."""
     call = {key: value for key, value in problem.attributes.items() if key not in ("threshold", "cell")}
     active = np.ones_like(problem.inputs[0])
-    outputs = [poison(problem.outputs[0].shape)]
+    outputs = [poison(problem.outputs[0].shape, problem.outputs[0].dtype)]
     return problem._replace(
         name=problem.name + " full", attributes=call, inputs=[active] + problem.inputs[1:], outputs=outputs, alias={}
     )
@@ -305,14 +319,15 @@ def without_cache(problem):
     """The same, nothing being kept: Y is defined on the active patches only, and has to be told its shape."""
     call = dict(problem.attributes, shape=problem.outputs[0].shape)
     inputs = problem.inputs[:1] + [None] + problem.inputs[2:]
-    outputs = [poison(problem.outputs[0].shape)]
+    outputs = [poison(problem.outputs[0].shape, problem.outputs[0].dtype)]
     return problem._replace(name=problem.name + " uncached", attributes=call, inputs=inputs, outputs=outputs, alias={})
 
 
 def check(problem, outputs):
     """Raises AssertionError, naming the worst element, when an output is not what is expected."""
     for i, (found, expected, tolerance) in enumerate(zip(outputs, problem.expected, problem.tolerance)):
-        assert found.shape == expected.shape and found.dtype == expected.dtype
+        assert found.shape == expected.shape and found.dtype == problem.outputs[i].dtype
+        found = found.astype(expected.dtype)
         tolerance = np.broadcast_to(tolerance, expected.shape)
         with np.errstate(invalid="ignore"):
             error = np.abs(found.astype(np.float64) - expected)
@@ -342,6 +357,7 @@ def check(problem, outputs):
 
 def same_bits(a, b):
     """Equal bit for bit, any NaN being equal to any other."""
-    if a.dtype != np.float32:
+    if not np.issubdtype(a.dtype, np.floating):
         return a == b
-    return (a.view(np.int32) == b.view(np.int32)) | (np.isnan(a) & np.isnan(b))
+    bits = "i{}".format(a.itemsize)
+    return (a.view(bits) == b.view(bits)) | (np.isnan(a) & np.isnan(b))
