@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "common/activation.h"
+#include "common/window.h"
 
 namespace patchskip {
 
@@ -19,10 +20,6 @@ struct Finish {
   const float* slopes = nullptr;    // PRelu: one for each channel
   const float* residual = nullptr;  // a tensor of the output's shape, or null
   bool residual_after = false;      // added after the activation instead of before it
-};
-
-struct Window {
-  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, pad_top = 0, pad_left = 0;
 };
 
 constexpr int kMostImageChannels = 1024, kMostCell = 16;

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "common/convolution_attributes.h"
+
 namespace patchskip {
 namespace {
 
@@ -29,67 +31,41 @@ class Convolution : public PointwiseConvolution {
  public:
   // packed: only compute_packed will be called, so every shape goes to the matrix product.
   Convolution(const Attributes& a, bool transposed, bool packed)
-      : kernels_(best_kernels()), shape_(a), group_(a.integer("group", 1)), transposed_(transposed), packed_(packed) {
-    expect(group_ > 0, "group must be positive");
-  }
+      : kernels_(best_kernels()), conv_(a, transposed), packed_(packed) {}
 
   int own_inputs(int) const override { return 3; }
 
   double cost(const Plane& out) const override {
-    const Window& w = shape_.window;
-    const double phases = transposed_ ? w.stride_h * w.stride_w : 1;
+    const Window& w = conv_.shape.window;
+    const double phases = conv_.transposed ? w.stride_h * w.stride_w : 1;
     const double vectors = (out.channels + kernels_->lanes - 1) / kernels_->lanes;
-    return vectors * in_.channels / group_ * w.kernel_h * w.kernel_w / phases;
+    return vectors * in_.channels / conv_.group * w.kernel_h * w.kernel_w / phases;
   }
 
   void prepare(const Tensor* inputs, int, const Plane& out) override {
-    Window& w = shape_.window;
     in_ = plane_of("X", inputs[0]);
     out_ = out;
-    expect(in_.channels % group_ == 0 && out.channels % group_ == 0,
-           "group " + std::to_string(group_) + " does not divide the channels of X " + shape_text(inputs[0]));
-    const int rows = transposed_ ? in_.channels : out.channels;
-    const int columns = (transposed_ ? out.channels : in_.channels) / group_;
-    const Tensor& weights = inputs[1];
-    expect(weights.rank == 4, "W is " + shape_text(weights) + "; expected four dimensions");
-    if (!shape_.kernel_given) {
-      w.kernel_h = static_cast<int>(weights.shape[2]);
-      w.kernel_w = static_cast<int>(weights.shape[3]);
-    }
-    expect(weights.shape[2] == w.kernel_h && weights.shape[3] == w.kernel_w,
-           "kernel_shape is [" + std::to_string(w.kernel_h) + ", " + std::to_string(w.kernel_w) + "]; W is " +
-               shape_text(weights));
-    expect_tensor("W", weights, PS_FLOAT32, {rows, columns, w.kernel_h, w.kernel_w});
-    if (!transposed_) {
-      expect_extent(inputs[0], in_.height, out.height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top,
-                    shape_.pad_bottom);
-      expect_extent(inputs[0], in_.width, out.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left,
-                    shape_.pad_right);
-    } else {
-      expect_extent(inputs[0], out.height, in_.height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top,
-                    shape_.pad_bottom);
-      expect_extent(inputs[0], out.width, in_.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left,
-                    shape_.pad_right);
-    }
-    expect_tensor("B", inputs[2], PS_FLOAT32, {out.channels});
+    conv_.expect_weights(inputs[0], inputs[1], inputs[2], out.channels);
+    conv_.expect_sizes(inputs[0], in_, out);
+    const Window& w = conv_.shape.window;
     expect(w.kernel_h * w.kernel_w <= 3072, "a kernel of more than 3072 positions is not supported");
-    depthwise_ = !packed_ && group_ == in_.channels && group_ == out.channels;
+    depthwise_ = !packed_ && conv_.depthwise(in_.channels, out.channels);
     if (depthwise_) {
-      pack_depthwise(data<const float>(weights), data<const float>(inputs[2]));
+      pack_depthwise(data<const float>(inputs[1]), data<const float>(inputs[2]));
     } else {
-      pack_gemm(data<const float>(weights), data<const float>(inputs[2]));
+      pack_gemm(data<const float>(inputs[1]), data<const float>(inputs[2]));
     }
   }
 
   void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
-    const Window& w = shape_.window;
+    const Window& w = conv_.shape.window;
     if (depthwise_) {
       DepthwiseConv d;
       d.x = data<const float>(inputs[0]);
       d.in = in_;
       d.out = out_;
       d.window = w;
-      d.transposed = transposed_;
+      d.transposed = conv_.transposed;
       d.weights = weights_.get();
       d.bias = bias_.get();
       d.finish = finish;
@@ -109,7 +85,7 @@ class Convolution : public PointwiseConvolution {
 
  private:
   GemmConv gemm(const Finish& finish) const {
-    const Window& w = shape_.window;
+    const Window& w = conv_.shape.window;
     GemmConv c;
     c.in = in_;
     c.out = out_;
@@ -117,8 +93,8 @@ class Convolution : public PointwiseConvolution {
     c.stride_w = w.stride_w;
     c.pad_top = w.pad_top;
     c.pad_left = w.pad_left;
-    c.transposed = transposed_;
-    c.group = group_;
+    c.transposed = conv_.transposed;
+    c.group = conv_.group;
     c.tap_pixels = tap_pixels_;
     c.bias = bias_.get();
     c.zeros = zeros_.get();
@@ -127,17 +103,8 @@ class Convolution : public PointwiseConvolution {
     return c;
   }
 
-  // Of a convolution from `wide` to `narrow` pixels; a transposed one goes the other way.
-  static void expect_extent(const Tensor& x, int wide, int narrow, int kernel, int stride, int dilation, int begin,
-                            int end) {
-    const int found = (wide + begin + end - (kernel - 1) * dilation - 1) / stride + 1;
-    expect(found == narrow, "X is " + shape_text(x) + ": kernel_shape, strides and pads do not lead from " +
-                                std::to_string(wide) + " to " + std::to_string(narrow) + " pixels, but to " +
-                                std::to_string(found));
-  }
-
   void pack_depthwise(const float* weights, const float* bias) {
-    const int area = shape_.window.kernel_h * shape_.window.kernel_w;
+    const int area = conv_.shape.window.kernel_h * conv_.shape.window.kernel_w;
     weights_.resize(static_cast<size_t>(area) * in_.channels);
     bias_.resize(static_cast<size_t>(in_.channels));
     for (int c = 0; c < in_.channels; ++c) {
@@ -147,22 +114,22 @@ class Convolution : public PointwiseConvolution {
   }
 
   void pack_gemm(const float* weights, const float* bias) {
-    const Window& w = shape_.window;
-    const int inputs = in_.channels / group_, outputs = out_.channels / group_, lanes = kernels_->lanes;
+    const Window& w = conv_.shape.window;
+    const int inputs = in_.channels / conv_.group, outputs = out_.channels / conv_.group, lanes = kernels_->lanes;
     const int padded = (outputs + lanes - 1) / lanes * lanes;
-    bias_.resize(static_cast<size_t>(padded) * group_);
+    bias_.resize(static_cast<size_t>(padded) * conv_.group);
     for (int m = 0; m < out_.channels; ++m) bias_.get()[m / outputs * padded + m % outputs] = bias[m];
     // A row of the kernel lies in one piece when nothing stands between its pixels.
-    tap_pixels_ = !transposed_ && w.dilation_w == 1 && group_ == 1 ? w.kernel_w : 1;
+    tap_pixels_ = !conv_.transposed && w.dilation_w == 1 && conv_.group == 1 ? w.kernel_w : 1;
     zeros_.resize(static_cast<size_t>(tap_pixels_) * inputs);
 
-    const int phases = transposed_ ? w.stride_h * w.stride_w : 1;
+    const int phases = conv_.transposed ? w.stride_h * w.stride_w : 1;
     taps_.resize(phases);
     phases_.resize(phases);
     std::vector<std::vector<Tap>> positions(phases);
     for (int ky = 0; ky < w.kernel_h; ++ky) {
       for (int kx = 0; kx < w.kernel_w; ++kx) {
-        if (!transposed_) {
+        if (!conv_.transposed) {
           positions[0].push_back({ky, kx});
           taps_[0].push_back({ky * w.dilation_h, kx * w.dilation_w});
           continue;
@@ -191,15 +158,14 @@ class Convolution : public PointwiseConvolution {
   }
 
   size_t pack(const float* weights, const std::vector<Tap>& positions, float* packed) const {
-    return kernels_->pack_weights(weights, out_.channels / group_, in_.channels / group_, group_,
-                                  shape_.window.kernel_h, shape_.window.kernel_w, transposed_, positions.data(),
-                                  static_cast<int>(positions.size()), packed);
+    return kernels_->pack_weights(weights, out_.channels / conv_.group, in_.channels / conv_.group, conv_.group,
+                                  conv_.shape.window.kernel_h, conv_.shape.window.kernel_w, conv_.transposed,
+                                  positions.data(), static_cast<int>(positions.size()), packed);
   }
 
   const Kernels* const kernels_;
-  WindowAttributes shape_;
-  const int group_;
-  const bool transposed_, packed_;
+  ConvolutionAttributes conv_;
+  const bool packed_;
   bool depthwise_ = false;
   Plane in_, out_;
   int tap_pixels_ = 1;

@@ -9,10 +9,17 @@ namespace patchskip {
 namespace cuda {
 namespace {
 
+// clang-format off
 const OpType kOpTypes[] = {
-    {"Add", plan_pointwise, nullptr},   {"Mul", plan_pointwise, nullptr}, {"Identity", plan_pointwise, nullptr},
-    {"Flatten", plan_flatten, nullptr}, {"Image", plan_image, nullptr},
+    {"Conv", plan_depthwise, pack_depthwise},
+    {"ConvTranspose", plan_depthwise, pack_depthwise},
+    {"Add", plan_pointwise, nullptr},
+    {"Mul", plan_pointwise, nullptr},
+    {"Identity", plan_pointwise, nullptr},
+    {"Flatten", plan_flatten, nullptr},
+    {"Image", plan_image, nullptr},
 };
+// clang-format on
 
 const OpType& op_type(const Attributes& a) {
   const std::string name = a.text("op_type", "");
@@ -73,8 +80,7 @@ Constants pack_constants(const std::string& name, const Attributes& a, const Ten
     if (type.pack) type.pack(a, inputs, n_inputs, dtype, &constants);
     FinishAttributes finish(a);
     if (finish.with(nullptr).activation == Activation::kPRelu) {
-      const std::vector<int> shape = a.ints("shape", {});
-      const int channels = shape.empty() ? static_cast<int>(inputs[1].shape[inputs[1].rank - 1]) : shape.back();
+      const int channels = output_channels(a, inputs);
       finish.prepare(channels);
       const float* slopes = finish.with(nullptr).slopes;
       constants.words.insert(constants.words.end(), slopes, slopes + channels);

@@ -22,7 +22,7 @@ void plan_pointwise(SkipNode* node) {
   bindings.push_back({&p.a, input(2)});
   if (!one) bindings.push_back({&p.b, input(3)});
   bindings.push_back({&p.out, node->target});
-  node->builder.launch(std::string("pointwise") + suffix(node->dtype), slots(p.grid) * p.by_vectors.divisor, 256,
+  node->builder.launch("pointwise" + suffix(node->dtype, p.channels), slots(p.grid) * p.by_vectors.divisor, 256,
                        active_shared_bytes(p.grid), p, bindings);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/half.h"
 #include "cuda/device/kernels.h"
 
 namespace patchskip {
@@ -186,7 +187,7 @@ Plane SkipNode::plane(int i) const {
 
 void SkipNode::expect_own(int count) const {
   expect(own == count,
-         std::to_string(own) + " activations; expected " + std::to_string(count) +
+         std::to_string(own) + " inputs after active and cache; expected " + std::to_string(count) +
              (constants < 0 ? " (its constants are not packed: build the engine with `patchskip build`)" : ""));
 }
 
@@ -199,18 +200,48 @@ Finish SkipNode::finish(int64_t words) {
   return f;
 }
 
-Bindings SkipNode::bindings(const Finish& f, const Grid& g) const {
-  Bindings made = finish_bindings(f);
+Bindings SkipNode::bindings(const Finish& f, const Grid& g, int64_t slopes) const {
+  Bindings made = finish_bindings(f, slopes);
   made.push_back({&g.active, input(0)});
   return made;
 }
 
-Bindings SkipNode::finish_bindings(const Finish& f) const {
+Bindings SkipNode::finish_bindings(const Finish& f, int64_t slopes) const {
   Bindings made;
   if (f.place != kNoResidual) made.push_back({&f.residual, input(residual)});
-  if (f.activation == Activation::kPRelu) made.push_back({&f.slopes, input(constants, own_words_ * 4)});
+  if (f.activation == Activation::kPRelu)
+    made.push_back({&f.slopes, input(constants, (slopes < 0 ? own_words_ : slopes) * 4)});
   return made;
 }
+
+int output_channels(const Attributes& a, const Tensor* inputs) {
+  const std::vector<int> shape = a.ints("shape", {});
+  if (!shape.empty()) return shape.back();
+  expect(inputs[1].data != nullptr && inputs[1].rank > 0, "cache is missing");
+  return static_cast<int>(inputs[1].shape[inputs[1].rank - 1]);
+}
+
+void expect_inputs(const Attributes& a, int n_inputs, int own) {
+  const bool residual = FinishAttributes(a).has_residual();
+  expect(n_inputs == 2 + own + residual, std::to_string(n_inputs - 2) + " inputs after active and cache; expected " +
+                                             std::to_string(own) + (residual ? " and the residual" : ""));
+}
+
+void append(const std::vector<float>& values, ps_dtype dtype, Constants* constants) {
+  const size_t begin = constants->words.size();
+  constants->words.resize(begin + appended_words(static_cast<int64_t>(values.size()), dtype), 0.0f);
+  float* to = constants->words.data() + begin;
+  if (dtype != PS_FLOAT16) {
+    std::copy(values.begin(), values.end(), to);
+    return;
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint16_t bits = half_of_float(values[i]);
+    std::memcpy(reinterpret_cast<char*>(to) + 2 * i, &bits, 2);
+  }
+}
+
+int64_t appended_words(int64_t values, ps_dtype dtype) { return (values * size_of(dtype) + 15) / 16 * 4; }
 
 }  // namespace cuda
 }  // namespace patchskip

@@ -1,5 +1,6 @@
 // For the planners of the operators: what they have in common.
 #pragma once
+#include "common/convolution_attributes.h"
 #include "common/finish_attributes.h"
 #include "cuda/device/picture_params.h"
 #include "cuda/plan.h"
@@ -14,7 +15,10 @@ int64_t slots(const Grid&);            // pixels of all patches, those cut at th
 
 inline const char* suffix(ps_dtype dtype) { return dtype == PS_FLOAT16 ? "_f16" : "_f32"; }
 inline int64_t size_of(ps_dtype dtype) { return dtype == PS_FLOAT16 ? 2 : dtype == PS_UINT8 ? 1 : 4; }
-// Vectors of a pixel's channels: of four where every tensor's channels are a multiple of four, else of one.
+// Of the kernels for a tensor of so many channels: each thread takes four where they are a multiple of four, else one.
+inline std::string suffix(ps_dtype dtype, int channels) {
+  return std::string(suffix(dtype)) + (channels % 4 ? "" : "x4");
+}
 inline int vectors(int channels) { return channels % 4 ? channels : channels / 4; }
 Plane plane_of(const char* what, const Tensor&, ps_dtype dtype);
 
@@ -83,13 +87,25 @@ struct SkipNode {
   // Throws unless the packed constants are `words` of the operator's own, and PRelu's slopes behind them. -> the
   // finish, whose pointers are bound by `bindings`.
   Finish finish(int64_t words);
-  // Where Finish's pointers go, and grid.active, given that these lie in the parameters.
-  Bindings bindings(const Finish& in_params, const Grid& grid_in_params) const;
-  Bindings finish_bindings(const Finish& in_params) const;
+  // Where Finish's pointers go, and grid.active, given that these lie in the parameters. `slopes`: the word of the
+  // constants at which PRelu's are; by default behind the operator's own.
+  Bindings bindings(const Finish& in_params, const Grid& grid_in_params, int64_t slopes = -1) const;
+  Bindings finish_bindings(const Finish& in_params, int64_t slopes = -1) const;
 
  private:
   int64_t own_words_ = 0;
 };
+
+// The channels of Y, of a node as `patchskip export` writes it.
+int output_channels(const Attributes&, const Tensor* inputs);
+
+// Throws unless the node has `own` inputs after active and cache, besides the residual. For pack functions.
+void expect_inputs(const Attributes&, int n_inputs, int own);
+
+// Appends values to the packed constants: as float32, or as float16, two to a word. What follows is aligned to 16
+// bytes.
+void append(const std::vector<float>& values, ps_dtype, Constants*);
+int64_t appended_words(int64_t values, ps_dtype);
 
 // One line each in the table of plan.cc.
 struct OpType {
@@ -99,9 +115,19 @@ struct OpType {
   void (*pack)(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype dtype, Constants*);
 };
 
+void plan_depthwise(SkipNode*);
 void plan_flatten(SkipNode*);
 void plan_image(SkipNode*);
 void plan_pointwise(SkipNode*);
+
+void pack_depthwise(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
+
+// For what a depthwise convolution is a part of.
+void append_depthwise(const ConvolutionAttributes&, const Tensor& w, const Tensor& b, ps_dtype, Constants*);
+int64_t depthwise_words(const ConvolutionAttributes&, int channels, ps_dtype);
+// Of `in` to `target`, of the node's output's size. `weights`, `slopes`: words of the constants where they begin.
+void launch_depthwise(SkipNode*, const ConvolutionAttributes&, const Plane& in, const Address& target, int64_t weights,
+                      const Finish&, int64_t slopes);
 
 // The operators that are not PatchSkip, as make_plan.
 Plan plan_patch_mask(const Attributes&, const Tensor* inputs, int n_inputs, int n_outputs, const Device&);

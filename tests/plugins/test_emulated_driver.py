@@ -159,7 +159,7 @@ def test_a_kernel_that_leaves_its_memory_is_found(driver, capfd):
     doubling.launch = doubling.planned(driver.allocate(doubling.bytes.value - 64))
     assert doubling.enqueue_launch() == 0
     assert driver.status("cuStreamSynchronize", doubling.stream) == LAUNCH_FAILED
-    assert "pointwise_f32 failed: it wrote beyond its memory" in capfd.readouterr().err
+    assert "pointwise_f32x4 failed: it wrote beyond its memory" in capfd.readouterr().err
 
 
 def test_a_failed_launch_stays(driver, monkeypatch):

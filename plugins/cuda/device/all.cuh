@@ -2,6 +2,7 @@
 #pragma once
 #include "commit.cuh"
 #include "copy.cuh"
+#include "depthwise.cuh"
 #include "flatten.cuh"
 #include "gate.cuh"
 #include "image.cuh"

@@ -4,25 +4,43 @@
 #pragma once
 #include "commit_params.h"
 #include "copy_params.h"
+#include "depthwise_params.h"
 #include "flatten_params.h"
 #include "gate_params.h"
 #include "image_params.h"
 #include "mask_params.h"
 #include "pointwise_params.h"
 
+// Names end in the type of the activations, and in x4 where a thread takes four channels of a pixel at a time.
 // clang-format off
-#define PS_CUDA_KERNELS(KERNEL)                                        \
-  KERNEL(copy, CopyParams, 256, 4, copy_words)                         \
-  KERNEL(flatten_f32, FlattenParams, 256, 4, flatten<float>)           \
-  KERNEL(flatten_f16, FlattenParams, 256, 4, flatten<half>)            \
-  KERNEL(gate_exact_f32, GateParams, 256, 4, gate_values<float>)       \
-  KERNEL(gate_exact_f16, GateParams, 256, 4, gate_values<half>)        \
-  KERNEL(gate_delta, GateParams, 256, 4, gate_means)                   \
-  KERNEL(commit_f32, CommitParams, 256, 3, commit<float>)              \
-  KERNEL(commit_f16, CommitParams, 256, 3, commit<half>)               \
-  KERNEL(image_f32, ImageParams, 256, 4, import_image<float>)          \
-  KERNEL(image_f16, ImageParams, 256, 4, import_image<half>)           \
-  KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                    \
-  KERNEL(pointwise_f32, PointwiseParams, 256, 4, pointwise<float>)     \
-  KERNEL(pointwise_f16, PointwiseParams, 256, 4, pointwise<half>)
+#define PS_PER_TYPE(KERNEL, name, Params, threads, blocks, function)       \
+  KERNEL(name##_f32, Params, threads, blocks, function<float, 1>)          \
+  KERNEL(name##_f32x4, Params, threads, blocks, function<float, 4>)        \
+  KERNEL(name##_f16, Params, threads, blocks, function<half, 1>)           \
+  KERNEL(name##_f16x4, Params, threads, blocks, function<half, 4>)
+
+#define PS_DEPTHWISE(KERNEL, name, blocks, ...)                                                  \
+  KERNEL(name##_f32x4, DepthwiseParams, 128, blocks, depthwise_tile<float, 4, __VA_ARGS__>)      \
+  KERNEL(name##_f16x4, DepthwiseParams, 128, blocks, depthwise_tile<half, 4, __VA_ARGS__>)
+
+#define PS_CUDA_KERNELS(KERNEL)                                            \
+  KERNEL(copy, CopyParams, 256, 4, copy_words)                             \
+  PS_PER_TYPE(KERNEL, depthwise, DepthwiseParams, 128, 8, depthwise)       \
+  PS_DEPTHWISE(KERNEL, depthwise_3x3, 8, 3, 1, 1)                          \
+  PS_DEPTHWISE(KERNEL, depthwise_3x3_tile, 6, 3, 1, 2)                     \
+  PS_DEPTHWISE(KERNEL, depthwise_3x3_tile_s2, 5, 3, 2, 2)                  \
+  PS_DEPTHWISE(KERNEL, depthwise_5x5, 8, 5, 1, 1)                          \
+  PS_DEPTHWISE(KERNEL, depthwise_5x5_tile, 4, 5, 1, 2)                     \
+  PS_DEPTHWISE(KERNEL, depthwise_5x5_tile_s2, 4, 5, 2, 2)                  \
+  KERNEL(flatten_f32, FlattenParams, 256, 4, flatten<float>)               \
+  KERNEL(flatten_f16, FlattenParams, 256, 4, flatten<half>)                \
+  KERNEL(gate_exact_f32, GateParams, 256, 4, gate_values<float>)           \
+  KERNEL(gate_exact_f16, GateParams, 256, 4, gate_values<half>)            \
+  KERNEL(gate_delta, GateParams, 256, 4, gate_means)                       \
+  KERNEL(commit_f32, CommitParams, 256, 3, commit<float>)                  \
+  KERNEL(commit_f16, CommitParams, 256, 3, commit<half>)                   \
+  KERNEL(image_f32, ImageParams, 256, 4, import_image<float>)              \
+  KERNEL(image_f16, ImageParams, 256, 4, import_image<half>)               \
+  KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                        \
+  PS_PER_TYPE(KERNEL, pointwise, PointwiseParams, 256, 4, pointwise)
 // clang-format on

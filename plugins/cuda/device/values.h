@@ -8,9 +8,12 @@ struct half {
   unsigned short bits;
 };
 
-struct Vec4 {  // four channels
-  float v[4];
+template <int n>
+struct Vec {
+  float v[n];
 };
+
+typedef Vec<4> Vec4;
 
 }  // namespace cuda
 }  // namespace patchskip

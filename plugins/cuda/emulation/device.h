@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "common/half.h"
 #include "cuda/emulation/fibers.h"
 
 #define PS_DEVICE static inline
@@ -50,8 +51,8 @@ PS_DEVICE float multiply_rounded(float a, float b) {
 }
 PS_DEVICE float add_rounded(float a, float b) { return a + b; }
 
-PS_DEVICE float from_bits(unsigned short bits) { return emulation::float_of_half(bits); }
-PS_DEVICE unsigned short to_bits(float value) { return emulation::half_of_float(value); }
+PS_DEVICE float from_bits(unsigned short bits) { return float_of_half(bits); }
+PS_DEVICE unsigned short to_bits(float value) { return half_of_float(value); }
 
 PS_DEVICE float load(const float* p) { return *p; }
 PS_DEVICE float load(const half* p) { return from_bits(p->bits); }

@@ -27,9 +27,6 @@ const char* exchange(const void* value, size_t size);
 // Ends the kernel: it did what a GPU forbids.
 [[noreturn]] void fail(const char* what);
 
-float float_of_half(uint16_t bits);
-uint16_t half_of_float(float value);  // to the nearest, ties to even
-
 typedef void (*Kernel)(const void* params);
 
 // Runs every block; -> null, or what went wrong. shared_bytes of shared memory begin as NaN and are fenced.

@@ -9,7 +9,7 @@ from patchskip.runtime.errors import PatchskipError
 from .native import Memory, Refused
 
 # op_types whose kernels are written; the others' cases skip
-WRITTEN = "PatchMask PatchGate Add Mul Identity Flatten Image".split()
+WRITTEN = "PatchMask PatchGate Conv ConvTranspose Add Mul Identity Flatten Image".split()
 
 
 class Planned:
@@ -17,6 +17,9 @@ class Planned:
 
     def __init__(self, problem, sm, multiprocessors):
         if problem.attributes.get("op_type", problem.operator) not in WRITTEN:
+            pytest.skip("not written yet")
+        group = problem.attributes.get("group")
+        if group and (group != problem.inputs[2].shape[3] or group != problem.inputs[4].size):
             pytest.skip("not written yet")
         self.memory = memory = Memory(problem)
         try:
