@@ -1,4 +1,11 @@
+"""Makes `planned_support` importable by the tests of this folder."""
+
+import os
+import sys
+
 import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
 @pytest.fixture(scope="session")

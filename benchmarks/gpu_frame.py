@@ -1,0 +1,95 @@
+"""A model's frames on a GPU without TensorRT: all nodes' kernels, captured once as a CUDA graph."""
+
+import numpy as np
+
+from patchskip.benchmarks.planned import Planned
+from patchskip.plugins.cuda import compile, driver
+
+NAN = 0x7FFF7FFF  # as float32, and as two float16
+WORD = 4
+
+
+class Frames:
+    """planned: of planned.plan. gpu: driver.Device.
+
+    launches   kernels of a frame
+    states     names of the tensors that are kept, in the metadata's order; a node reads and writes them in one place
+    Only our nodes run: what an ordinary operator makes of their results is not computed.
+    """
+
+    def __init__(self, planned: Planned, gpu):
+        self._gpu, self._stream, self._nodes = gpu, gpu.stream(), planned.nodes
+        self._types = planned.nodes[-1].types
+        states = planned.metadata["states"]
+        self.states = [state["output"] for state in states]
+        self._buffers: dict[str, driver.Buffer] = {}
+        for tensor in planned.model.graph.initializers:
+            if tensor.name in self._types:
+                self._upload(tensor.name, np.ascontiguousarray(tensor.array()))
+        written = [name for node in self._nodes for name in node.outputs]
+        for name in [value.name for value in planned.model.graph.inputs] + written:
+            self._buffers.setdefault(name, gpu.allocate(-(-self._size(name) // WORD) * WORD))
+        for state in states:
+            self._buffers[state["input"]] = self._buffers[state["output"]]
+        self._workspace = gpu.allocate(max(node.plan.workspace_bytes for node in self._nodes))
+        self._functions: dict[str, driver.Function] = {}
+        self._module = gpu.module(compile.cubin(gpu.sm))
+        self.launches = sum(len(self._launches_of(node)) for node in self._nodes)
+        with self._stream.capture() as self._graph:
+            self.launch_each()
+
+    def launch_each(self):
+        """Every kernel of a frame by a call of its own."""
+        for node in self._nodes:
+            for launch in self._launches_of(node):
+                if launch.kernel not in self._functions:
+                    self._functions[launch.kernel] = self._module.function(launch.kernel)
+                self._stream.launch(self._functions[launch.kernel], launch)
+
+    def reset(self):
+        for name in self.states:
+            self._stream.fill32(self._buffers[name].address, NAN, self._buffers[name].bytes // WORD)
+
+    def run(self, feeds):
+        """feeds: {input: C-contiguous array}."""
+        for name, array in feeds.items():
+            self._stream.upload(self._buffers[name].address, array)
+        self._graph.launch(self._stream)
+        self._stream.synchronize("running a frame")
+
+    def tensor(self, name):
+        """-> array: what the last frame left in a tensor of ours."""
+        shape, dtype = self._types[name]
+        array = np.empty(shape, dtype)
+        self._stream.download(array, self._buffers[name].address)
+        self._stream.synchronize("reading " + name)
+        return array
+
+    def time_ms(self, full, runs):
+        """-> median ms of a frame's kernels on the inputs that lie there: all of it (`full`), or of what rests."""
+        times = []
+        start, end = self._gpu.event(), self._gpu.event()
+        for _ in range(runs):
+            if full:
+                self.reset()
+            start.record(self._stream)
+            self._graph.launch(self._stream)
+            end.record(self._stream)
+            end.synchronize()
+            times.append(end.elapsed_ms(start))
+        return float(np.median(times))
+
+    def _launches_of(self, node):
+        inputs, outputs = (
+            [self._buffers[name].address if name else None for name in names] for names in (node.inputs, node.outputs)
+        )
+        return node.plan.launches(inputs, outputs, self._workspace.address)
+
+    def _size(self, name):
+        shape, dtype = self._types[name]
+        return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+
+    def _upload(self, name, array):
+        self._buffers[name] = self._gpu.allocate(array.nbytes)
+        self._stream.upload(self._buffers[name].address, array)
+        self._stream.synchronize("loading the weights")

@@ -1,0 +1,35 @@
+"""The dense layers that stand for a node make tensors of the node's sizes."""
+
+import pytest
+from planned_support import node
+
+from patchskip.benchmarks import dense_torch
+from patchskip.runtime.errors import PatchskipError
+
+torch = pytest.importorskip("torch")
+
+WINDOW = {"kernel_shape": [3, 3], "strides": [2, 2], "dilations": [1, 1], "pads": [0, 0, 1, 1]}
+NODES = [
+    node("Conv", [(1, 16, 20, 8)], (1, 8, 10, 24), [], group=2, **WINDOW),
+    node("Conv", [(1, 16, 20, 8)], (1, 16, 20, 8), [], **{**WINDOW, "strides": [1, 1], "pads": [1, 1, 1, 1]}),
+    node("SeparableConv", [(1, 16, 20, 8)], (1, 8, 10, 24), [], group=8, **WINDOW),
+    node("ConcatConv", [(1, 8, 10, 8), (1, 8, 10, 4)], (1, 8, 10, 24), []),
+    node("ConvTranspose", [(1, 8, 10, 8)], (1, 16, 20, 12), [], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+    node(
+        "ConvTranspose", [(1, 8, 10, 8)], (1, 16, 20, 8), [], kernel_shape=[4, 4], strides=[2, 2], group=8, pads=[1] * 4
+    ),
+]
+
+
+@pytest.mark.parametrize("made", NODES, ids=lambda made: f"{made.op_type}-{made.attributes.get('group', 1)}")
+def test_sizes(made):
+    network, shape = dense_torch.layers(torch, made)
+    _, height, width, channels = made.types["y"][0]
+    assert network(torch.zeros(shape)).shape == (1, channels, height, width)
+
+
+def test_without_a_gpu():
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(PatchskipError, match="PyTorch .* finds no GPU"):
+        dense_torch.import_torch()

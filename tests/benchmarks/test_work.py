@@ -1,0 +1,87 @@
+"""What is counted of a node, against the same by hand."""
+
+import pytest
+from planned_support import node
+
+from patchskip.benchmarks import jetson_nano, work
+from patchskip.runtime.errors import PatchskipError
+
+CONV = dict(kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4, constants=2400)
+
+
+def test_a_convolution():
+    made = node("Conv", [(1, 8, 8, 16)], (1, 8, 8, 32), [("conv_64x64_f16x4", 1, 64)], activation="Relu", **CONV)
+    (done,) = work.count(made, 0.25)  # one patch of 4x4 pixels
+    assert done.macs == 16 * 32 * 9 * 16
+    assert done.padded == 64 * 64 * 144  # one tile
+    assert done.operations == 16 * 32 * (work.STORE + 1)
+    assert done.bytes == 2 * 6 * 6 * 16 + 4 * 2400 + 2 * 16 * 32 + 4 * 4  # X with its halo, constants, Y, mask
+    assert (done.warps, done.mask_words) == (2, 1)
+    (done,) = work.count(made, 1)
+    assert done.macs == 64 * 32 * 9 * 16 and done.bytes == 2 * 8 * 8 * 16 + 4 * 2400 + 2 * 64 * 32 + 4 * 4
+
+
+def test_tiles_of_groups_and_of_terms():
+    made = node("Conv", [(1, 8, 8, 6)], (1, 8, 8, 40), [("conv_32x32_f16", 8, 64)], group=2, **CONV)
+    (done,) = work.count(made, 1)
+    assert done.macs == 64 * 40 * 9 * 3
+    assert done.padded == 2 * 2 * 1 * 32 * 32 * 32  # tiles of pixels, groups, tiles of channels; 27 terms are 32
+    assert done.warps == 4 * 2
+
+
+def test_a_transposed_convolution():
+    options = dict(kernel_shape=[4, 4], strides=[2, 2], pads=[1] * 4, constants=100)
+    made = node("ConvTranspose", [(1, 4, 4, 8)], (1, 8, 8, 16), [("conv_32x32_f16x4", 8, 64)], **options)
+    (done,) = work.count(made, 0.25)
+    assert done.macs == 16 * 16 * 8 * 4  # each output pixel reads 2x2 of the 4x4 taps
+    assert done.padded == 4 * 32 * 32 * 32  # a tile for each phase
+    assert done.bytes == 2 * 4 * 4 * 8 + 400 + 2 * 16 * 16 + 16
+
+
+def test_a_depthwise_and_a_pointwise_convolution():
+    kernels = [("depthwise_3x3_tile_s2_f16x4", 9, 128), ("conv_64x64_f16x4", 1, 64)]
+    options = dict(kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4, group=16, constants=500)
+    made = node("SeparableConv", [(1, 16, 16, 16)], (1, 8, 8, 32), kernels, inner_activation="SiLU", **options)
+    depthwise, pointwise = work.count(made, 0.5)
+    assert depthwise.macs == 32 * 16 * 9 and depthwise.padded == depthwise.macs
+    assert depthwise.bytes == 2 * 2 * 9 * 9 * 16 + (9 * 2 + 4) * 16 + 2 * 32 * 16 + 16
+    assert depthwise.operations == 32 * 16 * (work.STORE + work.ACTIVATIONS["SiLU"])
+    assert pointwise.macs == 32 * 16 * 32 and pointwise.padded == 64 * 64 * 16
+    assert pointwise.bytes == 2 * 32 * 16 + 2 * 16 * 32 + 4 * 32 + 2 * 32 * 32 + 16
+    dense = work.dense_layers(made)
+    assert [(macs, depthwise) for macs, _, depthwise in dense] == [(64 * 16 * 9, True), (64 * 16 * 32, False)]
+    assert dense[0][1] == 2 * (16 * 16 * 16 + 64 * 16 + 9 * 16) and dense[1][1] == 2 * (64 * 16 + 64 * 32 + 16 * 32)
+
+
+def test_a_sum_with_a_residual_and_a_copied_mask():
+    made = node(
+        "Add", [(1, 8, 8, 16)] * 2, (1, 8, 8, 16), [("copy", 1, 256), ("pointwise_f16x4", 1, 256)], residual="after"
+    )
+    copied, added = work.count(made, 0.25)
+    assert copied.bytes == 2 * 4 * 4 and copied.mask_words == 0
+    assert added.bytes == 4 * 2 * 16 * 16 + 16 and added.macs == 0
+
+
+def test_a_kernel_that_is_not_counted():
+    made = node("Add", [(1, 8, 8, 16)], (1, 8, 8, 16), [("unheard_of", 1, 256)])
+    with pytest.raises(PatchskipError, match="the kernel unheard_of is not counted"):
+        work.count(made, 1)
+
+
+def test_a_prediction():
+    made = node("Conv", [(1, 64, 64, 64)], (1, 64, 64, 64), [("conv_64x64_f16x4", 6, 64)], (16, 16), **CONV)
+    found = jetson_nano.predict(made, 1)
+    macs, lanes = 64 * 64 * 64 * 9 * 64, jetson_nano.FLOAT32_FLOPS / 2
+    operations = 64 * 64 * 64 * work.STORE
+    expected = macs / lanes / jetson_nano.CONV_EFFICIENCY + operations / lanes / jetson_nano.LANE_EFFICIENCY
+    assert found.arithmetic == pytest.approx(1e3 * expected)
+    assert found.limit == "arithmetic" and found.launches == 1
+    assert found.ranking == pytest.approx(4 * jetson_nano.MASK_WORD_US / 1e3)  # eight words, two warps
+    assert found.graph_ms == found.kernels + jetson_nano.GRAPH_LAUNCH_US / 1e3
+    one = jetson_nano.predict(made, 1 / 256)  # one tile: two warps, a quarter of what the schedulers need
+    operations = 16 * 64 * work.STORE / jetson_nano.LANE_EFFICIENCY
+    expected = (64 * 64 * 9 * 64 / jetson_nano.CONV_EFFICIENCY + operations) / (lanes / 4)
+    assert one.arithmetic == pytest.approx(1e3 * expected)
+    dense = jetson_nano.tensorrt(made)
+    expected = macs / (jetson_nano.FLOAT16_FLOPS / 2 * jetson_nano.TENSORRT_CONV_EFFICIENCY)
+    assert dense.arithmetic == pytest.approx(1e3 * expected)
