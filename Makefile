@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 LIBRARY := plugins/libpatchskip.so
 CPP := $(shell find plugins -name '*.cpp' -o -name '*.cc' -o -name '*.h' -o -name '*.cuh' -o -name '*.cu')
 
-.PHONY: all demo test test-slow lint format aarch64 kernels clean
+.PHONY: all demo test test-slow lint format aarch64 kernels gpu-check clean
 
 all: $(LIBRARY)
 
@@ -52,6 +52,10 @@ aarch64: $(INSTALLED)
 # The table of the CUDA kernels' registers, shared memory and occupancy; needs no GPU.
 kernels: $(VENV)/installed
 	$(BIN)/python -m patchskip.benchmarks.kernels -o docs/measurements/cuda-kernels.md
+
+# Needs an NVIDIA GPU. MODELS: what `patchskip export` wrote; by default the demonstration's network.
+gpu-check: $(VENV)/installed $(LIBRARY)
+	$(BIN)/python -m patchskip.benchmarks.gpu_check $(MODELS) -o docs/measurements
 
 clean:
 	rm -rf $(VENV) $(LIBRARY) build dist demo src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

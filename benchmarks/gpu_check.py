@@ -10,6 +10,7 @@ import argparse
 import json
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 
@@ -37,7 +38,9 @@ def main(argv=None):
     parser.add_argument("--runs", type=int, default=gpu_layers.RUNS, help="in a CUDA graph (default: %(default)s)")
     parser.add_argument("--turns", type=int, default=gpu_layers.TURNS, help="of every variant (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the results as a page of Markdown")
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", help="write a page of Markdown; in a folder it is gpu-NAME.md"
+    )
     args = parser.parse_args(argv)
     try:
         result = check(args)
@@ -46,7 +49,7 @@ def main(argv=None):
                 json.dump(result, file, indent=1)
                 file.write("\n")
         if args.output:
-            with atomic_text(args.output) as file:
+            with atomic_text(_page_path(args.output, result["gpu"]["name"])) as file:
                 file.write(gpu_page.page(result))
     except PatchskipError as error:
         print(f"patchskip: {error}", file=sys.stderr)
@@ -54,6 +57,11 @@ def main(argv=None):
     if args.json != "-":
         print(gpu_page.page(result))
     return 0 if result["cases"]["passed"] is not False and all(row["same"] for row in result["frames"]) else 1
+
+
+def _page_path(path, gpu):
+    name = re.sub(r"\W+", "-", gpu.lower()).strip("-")
+    return pathlib.Path(path, f"gpu-{name}.md") if pathlib.Path(path).is_dir() else path
 
 
 def check(args):

@@ -22,8 +22,8 @@ class SkipLayer:
         self._node, rng = node, np.random.default_rng(1)
         names = [name for name in dict.fromkeys(node.inputs + node.outputs) if name]
         self._buffers = {name: self._filled(node.types[name], rng) for name in names}
-        if node.keeps:
-            self._buffers[node.inputs[1]] = self._buffers[node.outputs[0]]
+        if node.state is not None:
+            self._buffers[node.inputs[1]] = self._buffers[node.outputs[node.state]]
         workspace = gpu.allocate(node.plan.workspace_bytes)
         inputs, outputs = (
             [self._buffers[name].address if name else None for name in names] for names in (node.inputs, node.outputs)

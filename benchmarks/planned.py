@@ -31,9 +31,11 @@ class Node:
         return self.attributes.get("op_type", self.operator)
 
     @property
-    def keeps(self):
-        """Has it a cache?"""
-        return self.operator == "PatchSkip" and "shape" not in self.attributes
+    def state(self) -> int | None:
+        """The output that takes the place of input 1: a cache or a reference."""
+        if self.operator == "PatchGate":
+            return 1 if len(self.outputs) > 1 else None
+        return 0 if self.operator == "PatchSkip" and "shape" not in self.attributes else None
 
     @property
     def own(self) -> list[Type]:
@@ -50,8 +52,8 @@ class Node:
     def launches(self):
         """-> [planning.Launch] of a frame whose states lie where the last frame's did; not to be executed."""
         addresses = {name: 256 * (i + 1) for i, name in enumerate(self.inputs + self.outputs) if name}
-        if self.keeps:
-            addresses[self.inputs[1]] = addresses[self.outputs[0]]
+        if self.state is not None:
+            addresses[self.inputs[1]] = addresses[self.outputs[self.state]]
         return self.plan.launches(
             [addresses.get(name) for name in self.inputs], [addresses[name] for name in self.outputs], 256
         )

@@ -211,6 +211,30 @@ def _copy(g, launch):
     return Work(launch.kernel, bytes=8 * g.patches, warps=g.warps(launch, 1))
 
 
+def _gate(g, launch):
+    """PatchGate reads the whole picture, and what it was compared with last."""
+    values = math.prod(g.node.types[g.node.inputs[0]][0])
+    read = sum(math.prod(shape) * dtype.itemsize for shape, dtype in (g.node.types[name] for name in g.node.inputs[:2]))
+    patches = math.prod(g.node.types[g.node.outputs[0]][0])
+    return Work(
+        launch.kernel,
+        operations=values * STORE,
+        bytes=read + 4 * patches,
+        warps=g.warps(launch, patches / (launch.threads / 32)),
+    )
+
+
+def _commit(g, launch):
+    """The gate of a PatchSkip node: a warp for each patch compares the result with the cache, and takes its place."""
+    values = g.pixels * g.channels
+    return Work(
+        launch.kernel,
+        operations=values * STORE,
+        bytes=3 * g.out_bytes + 4 * g.patches,
+        warps=min(g.active, launch.blocks * launch.threads / 32),
+    )
+
+
 def _mask(g, launch):
     masks = [math.prod(g.node.types[name][0]) for name in g.node.inputs]
     made = math.prod(g.node.plan.outputs[0][0])
@@ -230,7 +254,9 @@ def _width(launch):
 KERNELS = [
     (r"conv_.*", _conv),
     (r"depthwise.*", _depthwise),
-    (r"(pointwise|flatten)_.*", _local(lambda g: 1)),
+    (r"(pointwise|flatten|image)_.*", _local(lambda g: 1)),
+    (r"gate_.*", _gate),
+    (r"commit_.*", _commit),
     (r"copy", _copy),
     (r"patch_mask", _mask),
 ]

@@ -29,6 +29,8 @@ MODULE_COMMANDS = [
     "patchskip.benchmarks.demo",
     "patchskip.benchmarks.kernels",
     "patchskip.training.backbones",
+    "patchskip.benchmarks.roofline",
+    "patchskip.benchmarks.gpu_check",
 ]
 
 

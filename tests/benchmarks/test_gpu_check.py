@@ -1,0 +1,84 @@
+"""The check of a GPU, all but the dense times, on the emulated driver."""
+
+import json
+
+import pytest
+from onnx import helper
+
+from patchskip.benchmarks import gpu_check, gpu_page, roofline
+from patchskip.export import convert
+from patchskip.export.command import save
+from patchskip.plugins.cuda import emulator
+
+CLIP = "synthetic://?frames=3&size=96x64"
+
+
+@pytest.fixture(scope="module", params=["exact", "delta"])
+def model(request, tmp_path_factory):
+    """-> path of a small exported network."""
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], "a"),
+        helper.make_node("Mul", ["a", "x"], ["b"], "b"),
+        helper.make_node("Add", ["a", "b"], ["y"], "y"),
+    ]
+    values = [[helper.make_tensor_value_info(name, 1, [1, 3, 64, 96])] for name in "xy"]
+    network = helper.make_model(
+        helper.make_graph(nodes, "net", *values), opset_imports=[helper.make_opsetid("", 13)], ir_version=8
+    )
+    path = tmp_path_factory.mktemp("model") / "small.patchskip.onnx"
+    save(convert(network, gate=request.param, input="u8").model, path)
+    return str(path)
+
+
+def test_check(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATCHSKIP_LIBCUDA", emulator.library())
+    command = [model, "--source", CLIP, "--frames", "3", "--no-cases", "--runs", "2", "--turns", "1"]
+    assert gpu_check.main([*command, "--json", str(tmp_path / "r.json"), "-o", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert result["gpu"]["name"] == "emulated"
+    assert [(row["precision"], row["frames"], row["same"]) for row in result["frames"]] == [
+        ("float32", 3, True),
+        ("float16", 3, True),
+    ]
+    page = (tmp_path / "gpu-emulated.md").read_text()
+    assert page == capsys.readouterr().out.rstrip("\n") + "\n"
+    assert "| small | float32 | 3 |" in page
+
+
+def test_without_a_gpu(model, monkeypatch, capsys):
+    monkeypatch.setenv("PATCHSKIP_LIBCUDA", "/nowhere/libcuda.so")
+    assert gpu_check.main([model]) == 2
+    assert "patchskip: there is no usable NVIDIA driver" in capsys.readouterr().err
+
+
+def test_a_page_with_dense_times():
+    row = {"network": "n", "layer": "c", "op_type": "Conv", "shape": [1, 8, 8, 16], "times": 3, "dense_ms": 1.0}
+    layers = [{**row, "asked": share, "skip_ms": share, "efficiency": 1.0} for share in (1.0, 0.25)]
+    layers += [{**entry, "layer": "d", "times": 1, "dense_ms": 16.0, "efficiency": 0.0625} for entry in layers]
+    result = {
+        "gpu": {"name": "g"},
+        "cases": {"passed": True, "summary": "5 passed"},
+        "frames": [],
+        "layers": layers,
+        "timing": {"runs": 1, "turns": 1},
+        "without_dense": None,
+    }
+    lines = gpu_page.page(result).splitlines()
+    assert "| c | Conv | 8x8x16 | 3 | 1.0000 | 1.0000 | 0.2500 | 1.00 | 1.00 |" in lines
+    # Three layers of one kind and one of the other: 16 ** (1 / 4) and 16 ** (-1 / 4).
+    assert "| geometric mean |  |  | 4 | 2.0000 | 1.0000 | 0.2500 | 0.50 | 0.50 |" in lines
+
+
+def test_roofline(model, tmp_path, capsys):
+    assert roofline.main([model, "--json", str(tmp_path / "r.json"), "-o", str(tmp_path / "r.md")]) == 0
+    result = json.loads((tmp_path / "r.json").read_text())["networks"]["small"]
+    times = [result["predicted"][share]["graph_ms"] for share in ("1.0", "0.1", "0.03")]
+    assert times == sorted(times, reverse=True) and times[0] > 0
+    assert [row["op_type"] for row in result["layers"]] == ["PatchGate", "Image", "Identity", "Mul", "Add"]
+    assert "**Predictions**" in (tmp_path / "r.md").read_text()
+    assert "| small |" in capsys.readouterr().out
+
+
+def test_a_model_that_is_missing(tmp_path, capsys):
+    assert roofline.main([str(tmp_path / "none.onnx")]) == 2
+    assert "none.onnx: no such file" in capsys.readouterr().err.lower()
