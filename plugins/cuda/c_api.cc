@@ -5,6 +5,7 @@
 #include "common/status.h"
 #include "cuda/patchskip_cuda.h"
 #include "cuda/plan.h"
+#include "cuda/signature.h"
 
 struct ps_plan {
   patchskip::cuda::Plan plan;
@@ -69,4 +70,57 @@ int64_t ps_pack(const char* name, const ps_attribute* attributes, int32_t count,
     size = static_cast<int64_t>(constants.words.size());
   });
   return size;
+}
+
+namespace {
+
+// What `body` returns for the node's signature, or -1 on error.
+template <typename Body>
+int32_t ask(const char* name, const ps_attribute* attributes, int32_t count, Body body) {
+  int32_t answer = -1;
+  patchskip::guarded([&] {
+    const patchskip::ListedAttributes listed(attributes, count);
+    answer = static_cast<int32_t>(body(patchskip::cuda::Signature(name, listed)));
+  });
+  return answer;
+}
+
+}  // namespace
+
+const char* ps_attribute_name(const char* name, int32_t index) {
+  for (const patchskip::cuda::Operator& op : patchskip::cuda::operators()) {
+    if (std::strcmp(op.name, name) == 0 && index < static_cast<int32_t>(op.attributes.size())) {
+      return op.attributes[index];
+    }
+  }
+  return nullptr;
+}
+
+int32_t ps_output_count(const char* name, const ps_attribute* attributes, int32_t count) {
+  return ask(name, attributes, count, [](const patchskip::cuda::Signature& s) { return s.outputs(); });
+}
+
+int32_t ps_output_shape(const char* name, const ps_attribute* attributes, int32_t count, const ps_tensor* inputs,
+                        int32_t n_inputs, int32_t output, int64_t* shape) {
+  return ask(name, attributes, count, [&](const patchskip::cuda::Signature& s) {
+    const std::vector<int64_t> made = s.output_shape(output, {inputs, inputs + n_inputs});
+    std::copy(made.begin(), made.end(), shape);
+    return made.size();
+  });
+}
+
+int32_t ps_output_type(const char* name, const ps_attribute* attributes, int32_t count, const ps_tensor* inputs,
+                       int32_t n_inputs, int32_t output) {
+  return ask(name, attributes, count,
+             [&](const patchskip::cuda::Signature& s) { return s.output_type(output, {inputs, inputs + n_inputs}); });
+}
+
+int32_t ps_accepts(const char* name, const ps_attribute* attributes, int32_t count, const ps_tensor* tensors,
+                   int32_t n_tensors, int32_t n_inputs) {
+  return ask(name, attributes, count,
+             [&](const patchskip::cuda::Signature& s) { return s.accepts({tensors, tensors + n_tensors}, n_inputs); });
+}
+
+int32_t ps_aliased_input(const char* name, const ps_attribute* attributes, int32_t count, int32_t output) {
+  return ask(name, attributes, count, [&](const patchskip::cuda::Signature& s) { return s.aliased_input(output); });
 }

@@ -91,6 +91,13 @@ class Device(object):
         """-> Module. image: the bytes of a cubin."""
         return Module(self, image)
 
+    def launch(self, stream, function, launch):
+        """As Stream.launch, on a stream of whosever; stream: its handle."""
+        function.reserve(launch.shared_bytes)
+        parameters = (ctypes.c_void_p * 1)(launch.params)
+        size = launch.blocks, 1, 1, launch.threads, 1, 1, launch.shared_bytes
+        self.call("launching " + function.name, "cuLaunchKernel", function.handle, *(size + (stream, parameters, None)))
+
     def synchronize(self):
         """Waits for everything that was asked of the GPU."""
         self.use()
@@ -203,11 +210,7 @@ class Stream(object):
 
     def launch(self, function, launch):
         """function: of a Module. launch: planning.Launch; its parameters are copied before this returns."""
-        function.reserve(launch.shared_bytes)
-        parameters = (ctypes.c_void_p * 1)(launch.params)
-        size = launch.blocks, 1, 1, launch.threads, 1, 1, launch.shared_bytes
-        doing = "launching {}".format(function.name)
-        self._gpu.call(doing, "cuLaunchKernel", function.handle, *(size + (self.handle, parameters, None)))
+        self._gpu.launch(self.handle, function, launch)
 
     @contextlib.contextmanager
     def capture(self):

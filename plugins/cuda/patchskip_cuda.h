@@ -41,6 +41,24 @@ PS_API int32_t ps_plan_launches(const ps_plan*, const void* const* inputs, void*
 PS_API int64_t ps_pack(const char* name, const ps_attribute* attributes, int32_t count, const ps_tensor* inputs,
                        int32_t n_inputs, int32_t dtype, float* words, int32_t* replaced, int32_t* n_replaced);
 
+// What a node of a prepared model looks like from outside (signature.h), by its operator and attributes. Tensors tell
+// type and shape; where only one of these is read, the other need not be known. On error: -1 (ps_last_error).
+
+// The names of an operator's attributes; null beyond the last, and for an unknown operator.
+PS_API const char* ps_attribute_name(const char* name, int32_t index);
+PS_API int32_t ps_output_count(const char* name, const ps_attribute* attributes, int32_t count);
+// Writes the extents of an output -> their number. Of the inputs' shapes.
+PS_API int32_t ps_output_shape(const char* name, const ps_attribute* attributes, int32_t count, const ps_tensor* inputs,
+                               int32_t n_inputs, int32_t output, int64_t shape[6]);
+// -> ps_dtype. Of the inputs' types.
+PS_API int32_t ps_output_type(const char* name, const ps_attribute* attributes, int32_t count, const ps_tensor* inputs,
+                              int32_t n_inputs, int32_t output);
+// May the last of these be of its type, given those before it? Inputs and, behind them, outputs. -> 1 or 0.
+PS_API int32_t ps_accepts(const char* name, const ps_attribute* attributes, int32_t count, const ps_tensor* tensors,
+                          int32_t n_tensors, int32_t n_inputs);
+// The input whose memory the output is to be, or -1; an error is one of ps_output_count too.
+PS_API int32_t ps_aliased_input(const char* name, const ps_attribute* attributes, int32_t count, int32_t output);
+
 #ifdef __cplusplus
 }
 #endif

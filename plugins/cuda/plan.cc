@@ -4,6 +4,7 @@
 
 #include "cuda/device/copy_params.h"
 #include "cuda/planner.h"
+#include "cuda/signature.h"
 
 namespace patchskip {
 namespace cuda {
@@ -46,8 +47,10 @@ Plan plan_patch_skip(const Attributes& a, const Tensor* inputs, int n_inputs, in
 
 }  // namespace
 
-Plan make_plan(const std::string& name, const Attributes& a, const Tensor* inputs, int n_inputs, int n_outputs,
+Plan make_plan(const std::string& name, const Attributes& a, const Tensor* given, int n_inputs, int n_outputs,
                const Device& device) {
+  const std::vector<Tensor> restored = with_picture(name, a, given, n_inputs);
+  const Tensor* const inputs = restored.data();
   if (name == "PatchSkip") return plan_patch_skip(a, inputs, n_inputs, n_outputs, device);
   if (name == "PatchMask") return plan_patch_mask(a, inputs, n_inputs, n_outputs, device);
   if (name == "PatchGate") return plan_patch_gate(a, inputs, n_inputs, n_outputs, device);
@@ -71,9 +74,11 @@ bool write_params(const Launch& launch, const void* const* inputs, void* const* 
   return copy.from != copy.to;
 }
 
-Constants pack_constants(const std::string& name, const Attributes& a, const Tensor* inputs, int n_inputs,
+Constants pack_constants(const std::string& name, const Attributes& a, const Tensor* given, int n_inputs,
                          ps_dtype dtype) {
   Constants constants;
+  const std::vector<Tensor> restored = with_picture(name, a, given, n_inputs);
+  const Tensor* const inputs = restored.data();
   if (name != "PatchSkip") return constants;
   const OpType& type = op_type(a);
   try {

@@ -48,15 +48,14 @@ class Plan(object):
     """
 
     def __init__(self, operator, attributes, inputs, n_outputs, sm=53, multiprocessors=1):
-        self._library, self._handle = _library(), None
-        listed, _keep = _attributes(attributes)
-        described = [None if entry is None else _described(*entry) for entry in inputs]
-        tensors = (library.TensorStruct * len(inputs))(*[d or library.tensor_struct(None) for d in described])
+        self._library, self._handle = native(), None
+        listed, _keep = attribute_list(attributes)
+        tensors = tensor_list(inputs)
         self._handle = self._library.ps_plan_create(
             operator.encode(), listed, len(listed), tensors, len(inputs), n_outputs, sm, multiprocessors
         )
         if not self._handle:
-            raise PatchskipError(_error(self._library))
+            raise PatchskipError(last_error())
         self._n_inputs, self._n_outputs = len(inputs), n_outputs
         self.workspace_bytes = self._library.ps_plan_workspace(self._handle)
         self.outputs = [self._output(i) for i in range(n_outputs)]
@@ -86,17 +85,15 @@ def pack(operator, attributes, inputs, dtype):
     or float16, of the activations. -> (float32 words [n], indices of the inputs that they replace); n = 0: none are
     needed. Raises PatchskipError when the node is not as docs/op-spec.md has it.
     """
-    native = _library()
-    listed, _keep = _attributes(attributes)
+    loaded = native()
+    listed, _keep = attribute_list(attributes)
     arrays = [None if i is None else np.ascontiguousarray(i) if isinstance(i, np.ndarray) else i for i in inputs]
-    tensors = (library.TensorStruct * len(inputs))(
-        *[library.tensor_struct(a) if a is None or isinstance(a, np.ndarray) else _described(*a) for a in arrays]
-    )
+    tensors = tensor_list(arrays)
     replaced, n_replaced = (ctypes.c_int32 * len(inputs))(), ctypes.c_int32()
     words = None
     for _ in range(2):  # the size, then the words
         pointer = words.ctypes.data_as(ctypes.POINTER(ctypes.c_float)) if words is not None else None
-        size = native.ps_pack(
+        size = loaded.ps_pack(
             operator.encode(),
             listed,
             len(listed),
@@ -108,7 +105,7 @@ def pack(operator, attributes, inputs, dtype):
             ctypes.byref(n_replaced),
         )
         if size < 0:
-            raise PatchskipError(_error(native))
+            raise PatchskipError(last_error())
         if words is None:
             words = np.empty(size, np.float32)
     return words, list(replaced[: n_replaced.value])
@@ -123,39 +120,58 @@ def packed(operator, attributes, inputs, dtype):
     return dict(attributes, constants=words.size), kept + [words]
 
 
-def _attributes(attributes):
+def attribute_list(attributes):
+    """{name: value} -> (them as the library takes them, what they point into)"""
     keep = [library.attribute_struct(key, value) for key, value in attributes.items()]
     return (library.AttributeStruct * len(keep))(*[item[0] for item in keep]), keep
 
 
-def _described(shape, dtype):
-    """A tensor of which only this is known; its address is not read, but says that it is there."""
-    made = library.TensorStruct(1, library.DTYPES[np.dtype(dtype)], len(shape))
+def tensor_list(tensors):
+    """Arrays, (shape, dtype) where only that is known, None where absent -> them as the library takes them.
+
+    A dtype of None is not known either.
+    """
+    return (library.TensorStruct * len(tensors))(*[_tensor(tensor) for tensor in tensors])
+
+
+def _tensor(tensor):
+    if tensor is None or isinstance(tensor, np.ndarray):
+        return library.tensor_struct(tensor)
+    shape, dtype = tensor
+    address = 1  # is not read, but says that it is there
+    made = library.TensorStruct(address, library.DTYPES[np.dtype(dtype)] if dtype else 0, len(shape))
     made.shape[: len(shape)] = list(shape)
     return made
 
 
-def _error(native):
-    return native.ps_last_error().decode("utf-8", "replace")
+def last_error():
+    return library.load().ps_last_error().decode("utf-8", "replace")
 
 
-def _library():
-    native = library.load()
+def native():
+    """The native library, its planner declared."""
+    loaded = library.load()
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32
-    tensors, attributes = ctypes.POINTER(library.TensorStruct), ctypes.POINTER(library.AttributeStruct)
-    numbers = ctypes.POINTER(ctypes.c_int32)
+    tensor, attributes = ctypes.POINTER(library.TensorStruct), ctypes.POINTER(library.AttributeStruct)
+    numbers, node = ctypes.POINTER(ctypes.c_int32), [text, attributes, number]
     for name, result, arguments in (
-        ("ps_plan_create", pointer, [text, attributes, number, tensors, number, number, number, number]),
+        ("ps_plan_create", pointer, node + [tensor, number, number, number, number]),
         ("ps_plan_destroy", None, [pointer]),
         ("ps_plan_workspace", ctypes.c_int64, [pointer]),
-        ("ps_plan_output", number, [pointer, number, ctypes.POINTER(library.TensorStruct)]),
+        ("ps_plan_output", number, [pointer, number, tensor]),
         ("ps_plan_launches", number, [pointer, pointer, pointer, pointer, ctypes.POINTER(Launch)]),
         (
             "ps_pack",
             ctypes.c_int64,
-            [text, attributes, number, tensors, number, number, ctypes.POINTER(ctypes.c_float), numbers, numbers],
+            node + [tensor, number, number, ctypes.POINTER(ctypes.c_float), numbers, numbers],
         ),
+        ("ps_attribute_name", text, [text, number]),
+        ("ps_output_count", number, node),
+        ("ps_output_shape", number, node + [tensor, number, number, ctypes.POINTER(ctypes.c_int64)]),
+        ("ps_output_type", number, node + [tensor, number, number]),
+        ("ps_accepts", number, node + [tensor, number, number]),
+        ("ps_aliased_input", number, node + [number]),
     ):
-        function = getattr(native, name)
+        function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
-    return native
+    return loaded

@@ -25,10 +25,33 @@ def prepare(data, precision, name="the model"):
         raise PatchskipError("{} is prepared already; give the model that it was made from".format(name))
     precision = np.dtype(precision)
     set_precision(model.graph, metadata, precision)
+    carry_pictures(model.graph)
     pack_constants(model.graph, precision)
     model.graph.value_info = []
     model.set_property(DOMAIN, json.dumps(metadata))
     return model.encode()
+
+
+def carry_pictures(graph):
+    """TensorRT knows no bytes between its layers: an input of uint8 becomes one of int32 words, with the same memory,
+    and the nodes that read it are told its shape.
+    """
+    inputs = []
+    for value in graph.inputs:
+        if value.dtype == np.uint8:
+            readers = [node for node in graph.nodes if value.name in node.inputs]
+            foreign = [node for node in readers if node.domain != DOMAIN]
+            if foreign:
+                raise PatchskipError(
+                    "the picture {} is read by the dense node {}; export with --input float".format(
+                        value.name, foreign[0].name or foreign[0].op_type
+                    )
+                )
+            for node in readers:
+                node.set_attribute("picture", list(value.shape))
+            value = onnx_file.Value.of(value.name, np.int32, [-(-int(np.prod(value.shape)) // 4)])
+        inputs.append(value)
+    graph.inputs = inputs
 
 
 def pack_constants(graph, precision):
