@@ -17,6 +17,7 @@ EXTRAS = {
     "dev": ["pytest", "ruff", "mypy", "clang-format", "build"],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
+EXTRAS["rtx"] = ["tensorrt_rtx; platform_machine == 'x86_64'"]  # apart from all: 95 MB, of use with a recent GPU
 EXTRAS["train"] = ["onnx", "torch"]  # apart from all: outside of CPU-only indexes torch brings gigabytes of CUDA
 
 

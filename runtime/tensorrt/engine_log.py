@@ -1,0 +1,39 @@
+"""What TensorRT says while it builds an engine: of which layers it is made, and whether a state is copied."""
+
+import re
+from collections import namedtuple
+
+# kind: `PluginV3`, `Reformat`, `NoOp` (a copy that turned out to be none), ... inputs, outputs: tensors' names.
+Layer = namedtuple("Layer", "name kind inputs outputs")
+
+# TensorRT 10 and TensorRT for RTX: "Name: l, LayerType: k, Inputs: [ { Name: x, Location: ..."
+_NEW = re.compile(r"^Name: (.*), LayerType: (\w+), Inputs: \[(.*)\], (?:Constants: .*, )?Outputs: \[(.*)\], \w+: ")
+_NEW_TENSOR = re.compile(r"\{ Name: (.*?), (?:Location|Dimensions): ")
+# TensorRT 8: "Layer(k): l, Tactic: 0, x[Float(1,8,12,4)], y[Float(1,8,12,4)] -> z[Float(1,8,12,4)]"
+_OLD = re.compile(r"^Layer\((.*?)\): (.*), Tactic: [^,]+, (.*) -> (.*)$")
+_OLD_TENSOR = re.compile(r"(?:^|, )(.+?)\[\w+\([^)]*\)[^\]]*\]")
+_COPY = re.compile("reformat|copy|move", re.IGNORECASE)
+
+
+def layers(message):
+    """A message of the log -> [Layer] that it lists, in the order of execution."""
+    found = []
+    for line in message.splitlines():
+        new, old = _NEW.match(line), _OLD.match(line)
+        if new:
+            name, kind, inputs, outputs = new.groups()
+            found.append(Layer(name, kind, _NEW_TENSOR.findall(inputs), _NEW_TENSOR.findall(outputs)))
+        elif old:
+            kind, name, inputs, outputs = old.groups()
+            found.append(Layer(name, kind, _OLD_TENSOR.findall(inputs), _OLD_TENSOR.findall(outputs)))
+    return found
+
+
+def copies(layers, states):
+    """-> the layers that copy a state on its way into our operators, or out of them. states: those of the metadata.
+
+    A state is read and written where it lies; only a dense node may read a copy of what was written.
+    """
+    inputs, outputs = ({state[key] for state in states} for key in ("input", "output"))
+    copying = [layer for layer in layers if layer.kind != "NoOp" and _COPY.search(layer.kind + " " + layer.name)]
+    return [layer for layer in copying if inputs & set(layer.inputs) or outputs & set(layer.outputs)]
