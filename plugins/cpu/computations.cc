@@ -1,8 +1,8 @@
 // The op_types other than convolutions.
 #include <algorithm>
-#include <cmath>
 
 #include "common/image_attributes.h"
+#include "common/resize_attributes.h"
 #include "computation.h"
 #include "convolution.h"
 #include "fused.h"
@@ -56,19 +56,7 @@ class Pooling : public Computation {
 
 class Resizing : public Computation {
  public:
-  explicit Resizing(const Attributes& a)
-      : kernels_(best_kernels()),
-        mode_(a.text("mode", "nearest")),
-        coordinates_(a.text("coordinate_transformation_mode", "half_pixel")),
-        nearest_(a.text("nearest_mode", "round_prefer_floor")) {
-    expect(mode_ == "nearest" || mode_ == "linear", "mode '" + mode_ + "' is neither nearest nor linear");
-    expect(coordinates_ == "asymmetric" || coordinates_ == "half_pixel" || coordinates_ == "pytorch_half_pixel" ||
-               coordinates_ == "align_corners",
-           "coordinate_transformation_mode '" + coordinates_ + "' is not supported");
-    expect(nearest_ == "floor" || nearest_ == "ceil" || nearest_ == "round_prefer_floor" ||
-               nearest_ == "round_prefer_ceil",
-           "nearest_mode '" + nearest_ + "' is not supported");
-  }
+  explicit Resizing(const Attributes& a) : kernels_(best_kernels()), attributes_(a) {}
 
   void prepare(const Tensor* inputs, int n_inputs, const Plane& out) override {
     expect_inputs(n_inputs, 1);
@@ -84,7 +72,7 @@ class Resizing : public Computation {
     r.x = data<const float>(inputs[0]);
     r.in = in_;
     r.out = out_;
-    r.linear = mode_ == "linear";
+    r.linear = attributes_.linear();
     r.rows = rows_.data();
     r.columns = columns_.data();
     r.row_share = row_share_.data();
@@ -94,32 +82,18 @@ class Resizing : public Computation {
   }
 
  private:
-  double coordinate(int i, int n_in, int n_out) const {
-    if (coordinates_ == "asymmetric") return static_cast<double>(i) * n_in / n_out;
-    if (coordinates_ == "align_corners") return static_cast<double>(i) * (n_in - 1) / std::max(n_out - 1, 1);
-    if (coordinates_ == "pytorch_half_pixel" && n_out == 1) return 0;
-    return (i + 0.5) * n_in / n_out - 0.5;
-  }
-
-  double nearest(double at) const {
-    if (nearest_ == "floor") return std::floor(at);
-    if (nearest_ == "ceil") return std::ceil(at);
-    return nearest_ == "round_prefer_floor" ? std::ceil(at - 0.5) : std::floor(at + 0.5);
-  }
-
   void sample(int n_in, int n_out, std::vector<int>* from, std::vector<float>* share) const {
+    const ResizeAxis axis = attributes_.axis(n_in, n_out);
     for (int i = 0; i < n_out; ++i) {
-      const double at = coordinate(i, n_in, n_out);
-      const double low = mode_ == "nearest" ? nearest(at) : std::floor(at);
-      for (int step = 0; step < 2; ++step) {
-        from->push_back(std::min(std::max(static_cast<int>(low) + step, 0), n_in - 1));
-      }
-      share->push_back(static_cast<float>(at - low));
+      const int64_t at = static_cast<int64_t>(i) * axis.num + axis.offset;
+      const int low = static_cast<int>((at >= 0 ? at : at - axis.den + 1) / axis.den);
+      for (int step = 0; step < 2; ++step) from->push_back(std::min(std::max(low + step, 0), n_in - 1));
+      share->push_back(static_cast<float>(static_cast<double>(at - static_cast<int64_t>(low) * axis.den) / axis.den));
     }
   }
 
   const Kernels* const kernels_;
-  const std::string mode_, coordinates_, nearest_;
+  const ResizeAttributes attributes_;
   Plane in_, out_;
   std::vector<int> rows_, columns_;
   std::vector<float> row_share_, column_share_;

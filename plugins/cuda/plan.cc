@@ -18,6 +18,7 @@ const OpType kOpTypes[] = {
     {"Mul", plan_pointwise, nullptr},
     {"Identity", plan_pointwise, nullptr},
     {"Flatten", plan_flatten, nullptr},
+    {"Resize", plan_resize, nullptr},
     {"Image", plan_image, nullptr},
 };
 // clang-format on

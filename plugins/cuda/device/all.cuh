@@ -9,3 +9,4 @@
 #include "kernels.h"
 #include "mask.cuh"
 #include "pointwise.cuh"
+#include "resize.cuh"
