@@ -1,7 +1,7 @@
 """The list of cases, of every operator: what each implementation must pass."""
 
 from . import convolution, fused, gates, local
-from .problems import full, problem, without_cache
+from .problems import full, needs_cache, problem, without_cache
 from .specs import Skip
 
 CASES = convolution.CASES + local.CASES + fused.CASES + gates.CASES
@@ -17,5 +17,5 @@ def calls(specs=None):
         yield problem(spec), 2
         if isinstance(spec, Skip):
             yield full(problem(spec)), 1
-            if not spec.cell and spec.op_type != "Flatten":
+            if not needs_cache(spec):
                 yield without_cache(problem(spec)), 1

@@ -315,6 +315,11 @@ def full(problem):
     )
 
 
+def needs_cache(spec, dtype="float32"):
+    """Image's cache is what says that it is to be float16."""
+    return spec.cell > 0 or spec.op_type == "Flatten" or (spec.op_type == "Image" and dtype == "float16")
+
+
 def without_cache(problem):
     """The same, nothing being kept: Y is defined on the active patches only, and has to be told its shape."""
     call = dict(problem.attributes, shape=problem.outputs[0].shape)
