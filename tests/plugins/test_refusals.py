@@ -3,7 +3,7 @@
 import pytest
 from opcases.implementations import IMPLEMENTATIONS
 from opcases.native import Refused
-from opcases.refusals import REFUSALS
+from opcases.refusals import GPU_REFUSALS, REFUSALS
 
 # The adapters are the same for every instruction set: one of each family is enough.
 FAMILIES = {implementation.name.split("-")[0]: implementation for implementation in reversed(IMPLEMENTATIONS)}
@@ -11,8 +11,15 @@ FAMILIES = {implementation.name.split("-")[0]: implementation for implementation
 ITS_OWN_WORDS = ("INVALID_GRAPH", "FAIL : Fatal error", "computed output shape", "is not a registered")
 
 
-@pytest.mark.parametrize("family", ["native", "onnxruntime"])
-@pytest.mark.parametrize("problem, words", [case[1:] for case in REFUSALS], ids=[case[0] for case in REFUSALS])
+CALLS = [
+    pytest.param(family, *call, id="{}-{}".format(name, family))
+    for families, cases in ((("native", "onnxruntime", "cuda"), REFUSALS), (("cuda",), GPU_REFUSALS))
+    for name, *call in cases
+    for family in families
+]
+
+
+@pytest.mark.parametrize("family, problem, words", CALLS)
 def test_is_refused_by_name(family, problem, words):
     with pytest.raises(Refused) as caught:
         FAMILIES[family].run(problem)

@@ -7,6 +7,7 @@ from .fused import concat_conv, separable
 from .gates import POINTWISE, gate, mask
 from .local import channel_map, concat, flatten, image, pointwise, pool, resize
 from .problems import poison, problem
+from .specs import Mask
 
 
 def set_attributes(base, remove=(), **values):
@@ -62,6 +63,7 @@ def refusals():
     yield "channels of X", set_input(plain, 2, floats(1, 9, 8, 5)), ["W", "5"]
     yield "size of X", set_input(plain, 2, floats(1, 12, 8, 6)), ["X", "12"]
     yield "type of X", set_input(plain, 2, np.zeros((1, 9, 8, 6), np.uint8)), ["X", "uint8"]
+    yield "types mixed", set_input(plain, 2, np.zeros((1, 9, 8, 6), np.float16)), ["X", "float16"]
     yield "batch", set_input(plain, 2, floats(2, 9, 8, 6)), ["X", "2"]
     yield "weight", set_input(plain, 3, floats(10, 6, 3)), ["W"]
     yield "weight's channels", set_input(plain, 3, floats(10, 5, 3, 3)), ["W", "5"]
@@ -146,4 +148,17 @@ def refusals():
     yield "candidates' shape", grown._replace(outputs=[poison((4, 5), np.int32)]), ["4"]
 
 
+def gpu_refusals():
+    """What only the CUDA kernels cannot do."""
+    wide = tuple(range(17))
+    seen = problem(image("refused-wide", (9, 8), 17, "NHWC", "float32", wide, patch=2, in_place=0))
+    yield "image's listed channels", seen, ["channels", "16", "17"]
+    listed = problem(gate("refused-wide", "exact", (9, 8, 17), 4, "full", channels=wide))
+    yield "gate's listed channels", listed, ["channels", "16", "17"]
+    windows = POINTWISE * 2 * 17
+    spec = Mask("patchmask-refused", (8, 8), 2, ((8, 8),) * 17, (2,) * 17, windows, ("single",) * 17)
+    yield "masks", problem(spec), ["17", "16"]
+
+
 REFUSALS = list(refusals())
+GPU_REFUSALS = list(gpu_refusals())

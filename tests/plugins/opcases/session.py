@@ -11,7 +11,12 @@ from patchskip.plugins import library
 
 from .native import Memory, Refused
 
-TYPES = {np.float32: TensorProto.FLOAT, np.int32: TensorProto.INT32, np.uint8: TensorProto.UINT8}
+TYPES = {
+    np.float32: TensorProto.FLOAT,
+    np.float16: TensorProto.FLOAT16,
+    np.int32: TensorProto.INT32,
+    np.uint8: TensorProto.UINT8,
+}
 
 
 def model(problem):
