@@ -38,11 +38,11 @@ def _creator_class(trt, plugin, device):
         def __init__(self, operator):
             trt.IPluginCreatorV3One.__init__(self)
             self.name, self.plugin_version, self.plugin_namespace = operator, VERSION, NAMESPACE
-            # The parser passes on the attributes that are named here, of whatever type they are.
-            fields = [
-                trt.PluginField(name, np.empty(0), trt.PluginFieldType.UNKNOWN) for name in attribute_names(operator)
-            ]
-            self.field_names = trt.PluginFieldCollection(fields)
+            # The parser passes on the attributes that are named here, of whatever type they are. A collection does not
+            # keep its fields alive.
+            names = attribute_names(operator)
+            self._fields = [trt.PluginField(name, np.empty(0), trt.PluginFieldType.UNKNOWN) for name in names]
+            self.field_names = trt.PluginFieldCollection(self._fields)
 
         def create_plugin(self, name, fields, phase):
             attributes = {field.name: _value(trt, field) for field in fields}
