@@ -18,6 +18,8 @@ const OpType kOpTypes[] = {
     {"Mul", plan_pointwise, nullptr},
     {"Identity", plan_pointwise, nullptr},
     {"Flatten", plan_flatten, nullptr},
+    {"MaxPool", plan_pool, nullptr},
+    {"AveragePool", plan_pool, nullptr},
     {"Resize", plan_resize, nullptr},
     {"Image", plan_image, nullptr},
 };

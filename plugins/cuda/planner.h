@@ -119,6 +119,7 @@ void plan_depthwise(SkipNode*);
 void plan_flatten(SkipNode*);
 void plan_image(SkipNode*);
 void plan_pointwise(SkipNode*);
+void plan_pool(SkipNode*);
 void plan_resize(SkipNode*);
 
 void pack_depthwise(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);

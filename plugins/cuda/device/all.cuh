@@ -9,4 +9,5 @@
 #include "kernels.h"
 #include "mask.cuh"
 #include "pointwise.cuh"
+#include "pool.cuh"
 #include "resize.cuh"

@@ -30,6 +30,7 @@ PS_DEVICE int shuffle_up(int value, int lanes) { return __shfl_up_sync(kWholeWar
 PS_DEVICE float shuffle_xor(float value, int mask) { return __shfl_xor_sync(kWholeWarp, value, mask); }
 PS_DEVICE int bits_set(unsigned bits) { return __popc(bits); }
 PS_DEVICE float exponential(float x) { return expf(x); }
+PS_DEVICE float infinity() { return __int_as_float(0x7f800000); }
 PS_DEVICE float multiply_rounded(float a, float b) { return __fmul_rn(a, b); }  // never part of a fused operation
 PS_DEVICE float add_rounded(float a, float b) { return __fadd_rn(a, b); }
 

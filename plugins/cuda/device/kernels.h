@@ -10,6 +10,7 @@
 #include "image_params.h"
 #include "mask_params.h"
 #include "pointwise_params.h"
+#include "pool_params.h"
 #include "resize_params.h"
 
 // Names end in the type of the activations, and in x4 where a thread takes four channels of a pixel at a time.
@@ -44,5 +45,6 @@
   KERNEL(image_f16, ImageParams, 256, 4, import_image<half>)               \
   KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                        \
   PS_PER_TYPE(KERNEL, pointwise, PointwiseParams, 256, 4, pointwise)       \
+  PS_PER_TYPE(KERNEL, pool, PoolParams, 256, 4, pool)                      \
   PS_PER_TYPE(KERNEL, resize, ResizeParams, 256, 4, resize)
 // clang-format on

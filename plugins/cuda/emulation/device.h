@@ -45,6 +45,7 @@ PS_DEVICE int shuffle_up(int value, int lanes) {
 PS_DEVICE float shuffle_xor(float value, int mask) { return from_lane(value, (thread_index() % 32) ^ mask); }
 PS_DEVICE int bits_set(unsigned bits) { return __builtin_popcount(bits); }
 PS_DEVICE float exponential(float x) { return std::exp(x); }
+PS_DEVICE float infinity() { return INFINITY; }
 PS_DEVICE float multiply_rounded(float a, float b) {
   const volatile float product = a * b;  // no compiler fuses it with an addition
   return product;
