@@ -6,14 +6,16 @@ import os
 from .errors import PatchskipError
 
 FORMAT = 1
+ENGINES = (".engine", ".plan", ".trt")  # how their names end
 
 
 def load(path, threads=None):
-    """-> Model. `path` is what `patchskip export` wrote; one call of `Stream.infer` uses `threads` threads (default:
-    PATCHSKIP_THREADS, or all cores).
+    """-> Model. `path` is what `patchskip export` wrote: ONNX Runtime runs it on the CPU, one call of `Stream.infer` on
+    `threads` threads (default: PATCHSKIP_THREADS, or all cores). Or it is what `patchskip build` made of that: TensorRT
+    runs it on the GPU.
 
-    Raises PatchskipError when the file is missing, is not an ONNX model, or was not made by `patchskip export`, and
-    when the native operators are missing or were built for another machine.
+    Raises PatchskipError when the file is missing, is not a model, or was not made by patchskip, and when what runs it
+    is missing or was built for another machine.
     """
     path = os.fspath(path)
     if threads is not None and (not isinstance(threads, int) or threads < 1):
@@ -22,9 +24,19 @@ def load(path, threads=None):
         raise PatchskipError("cannot open the model {}: there is no such file; check the path".format(path))
     if os.path.getsize(path) == 0:
         raise PatchskipError("cannot open the model {}: the file is empty; make or copy it again".format(path))
+    if is_engine(path):
+        from .tensorrt import engine
+
+        return Model(path, threads, engine.load(path))
     from .onnx_session import Session
 
     return Model(path, threads, Session(path))
+
+
+def is_engine(path):
+    """Is this a file of `patchskip build`?"""
+    path = os.fspath(path)
+    return path.endswith(ENGINES) or os.path.isfile(path + ".json")
 
 
 class Model:
@@ -36,7 +48,7 @@ class Model:
     inputs         [{"name", "shape", "dtype", "layout"}], as the original network's
     outputs        [{"name", "shape", "dtype"}], as the original network's
     layers         [{"name", "op_type", "shape", "macs", "mask"}], every PatchSkip node
-    network        what runs it: an onnx_session.Session
+    network        what runs it: an onnx_session.Session or a tensorrt.engine.Engine
     """
 
     def __init__(self, path, threads, network):

@@ -11,7 +11,7 @@ from .errors import PatchskipError, one_line
 class Stream:
     """Made by `Model.stream()`. Frames go through `infer` one after the other; one thread at a time.
 
-    What runs the network, and holds its memory, is an execution (of onnx_session.py):
+    What runs the network, and holds its memory, is an execution (of onnx_session.py, tensorrt/execution.py):
 
     run(arrays)             one frame; the arrays are in the order of the model's inputs
     outputs                 {name: array} of the model's outputs, which the next run overwrites

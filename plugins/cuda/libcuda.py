@@ -60,6 +60,7 @@ DRIVER = (
     "install NVIDIA's driver; on a Jetson it comes with JetPack; a container needs `--runtime nvidia` or `--gpus all`"
 )
 MENDS = {
+    OUT_OF_MEMORY: "close other programs, or use a smaller --input-size or fewer streams",
     "CUDA_ERROR_NO_DEVICE": "check `nvidia-smi`, CUDA_VISIBLE_DEVICES and, in a container, `--runtime nvidia`",
     "CUDA_ERROR_STUB_LIBRARY": "take the stubs folder of the CUDA toolkit off LD_LIBRARY_PATH",
     "CUDA_ERROR_NO_BINARY_FOR_GPU": "build the kernels for this GPU",
@@ -81,11 +82,12 @@ _loaded: Dict[str, "Calls"] = {}
 class CudaError(PatchskipError):
     """name: the driver's, such as CUDA_ERROR_OUT_OF_MEMORY. sticky: nothing more runs on the GPU in this process."""
 
-    def __init__(self, name, doing, mend=None):
+    def __init__(self, name, doing):
         self.name, self.sticky = name, name in STICKY
         if self.sticky:
             mend = "the GPU is lost to this process: start it anew"
-        mend = mend or MENDS.get(name, "`patchskip doctor` looks for the cause")
+        else:
+            mend = MENDS.get(name, "`patchskip doctor` looks for the cause")
         PatchskipError.__init__(self, "{}: the GPU's driver says {}; {}".format(doing, name, mend))
 
 
@@ -140,7 +142,7 @@ def out_of_memory(size, gpu):
     except CudaError:
         free = "how much is free is not known"
     doing = "allocating {:.1f} MiB on {}, where {}".format(size / 2.0**20, gpu.name, free)
-    return CudaError(OUT_OF_MEMORY, doing, "close other programs, or use a smaller --input-size or fewer streams")
+    return CudaError(OUT_OF_MEMORY, doing)
 
 
 def version_text(number):

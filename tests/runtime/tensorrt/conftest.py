@@ -1,6 +1,12 @@
 """Small exported models, as files."""
 
+import gc
+import os
+import sys
+
 import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +46,28 @@ def with_dense_tail():
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     return convert(onnx.shape_inference.infer_shapes(model)).model.SerializeToString()
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """The emulated GPU."""
+    from patchskip.plugins.cuda import emulator
+
+    monkeypatch.setenv("PATCHSKIP_LIBCUDA", emulator.library())
+    yield
+    gc.collect()  # an error's traceback holds the context, which is lost when it failed
+
+
+@pytest.fixture
+def tensorrt(gpu, monkeypatch):
+    """tensorrt(version): from now on `import tensorrt` gives the fake one, with our plugin."""
+    import fake_tensorrt
+
+    from patchskip.runtime.tensorrt import loading
+
+    def install(version="8.2.1.8"):
+        monkeypatch.setitem(sys.modules, "tensorrt", fake_tensorrt.module(version))
+        monkeypatch.setattr(loading, "_loaded", {})
+        monkeypatch.setattr(loading, "_load_plugin", lambda *_: {"kind": "c++", "version": "1", "sha256": "0"})
+
+    return install

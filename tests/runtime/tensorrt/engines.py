@@ -1,0 +1,98 @@
+"""Exported models and the engines that the fake TensorRT runs."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from patchskip.runtime.tensorrt import onnx_file, prepare
+
+SHAPE, GRID, PATCH = (1, 8, 12, 6), (2, 3), 4
+
+
+def sums(with_dense_nodes=False):
+    """The export of `y = x + x; z = relu(y * x)`, both kept, on the patches that the input `active` names.
+
+    -> the file's content. The output is z, or z's transpose: a dense node.
+    """
+    value = onnx_file.Value.of
+    nodes = [
+        _node(["active", "y.cache", "x", "x"], ["y", "m"], op_type="Add", patch=PATCH),
+        _node(["m", "z.cache", "y", "x"], ["z"], op_type="Mul", patch=PATCH, activation="Relu"),
+    ]
+    outputs = {"z": SHAPE}
+    if with_dense_nodes:
+        transpose = onnx_file.Node(op_type="Transpose", inputs=["z"], outputs=["output"])
+        transpose.set_attribute("perm", [0, 3, 1, 2])
+        nodes.append(transpose)
+        outputs = {"output": (1, 6, 8, 12)}
+    kept = {name: SHAPE for name in ("y", "z")}
+    metadata = {
+        "format": 1,
+        "patch": PATCH,
+        "gate": "exact",
+        "threshold": 0,
+        "inputs": [
+            {"name": "x", "shape": SHAPE, "dtype": "float32", "layout": "NHWC"},
+            {"name": "active", "shape": GRID, "dtype": "int32", "layout": ""},
+        ],
+        "outputs": [{"name": name, "shape": shape} for name, shape in outputs.items()],
+        "states": [{"input": n + ".cache", "output": n, "kind": "cache", "shape": SHAPE} for n in kept],
+        "masks": [{"name": "m", "patch": PATCH, "size": SHAPE[1:3]}],
+        "layers": [
+            {"name": name, "op_type": op_type, "shape": SHAPE, "macs": 100, "mask": "m"}
+            for name, op_type in (("y", "Add"), ("z", "Mul"))
+        ],
+        "dense": [],
+        "macs": 200,
+        "coverage": 1.0,
+    }
+    graph = onnx_file.Graph(
+        name="sums",
+        nodes=nodes,
+        inputs=[value("x", np.float32, SHAPE), value("active", np.int32, GRID)]
+        + [value(name + ".cache", np.float32, SHAPE) for name in kept],
+        outputs=[value(name, np.float32, shape) for name, shape in {**kept, **outputs}.items()]
+        + [value("m", np.int32, GRID)],
+    )
+    opsets = [onnx_file.Opset(domain=domain, version=version) for domain, version in (("", 13), ("patchskip", 1))]
+    model = onnx_file.Model(ir_version=7, graph=graph, opsets=opsets)
+    model.set_property("patchskip", json.dumps(metadata))
+    return model.encode()
+
+
+def frames(rng, count):
+    """Inputs of `sums`; the first has every patch active."""
+    for i in range(count):
+        active = np.ones(GRID, np.int32) if i == 0 else rng.randint(0, 2, GRID).astype(np.int32)
+        yield {"x": rng.normal(size=SHAPE).astype(np.float32), "active": active}
+
+
+def write_engine(path, exported, precision="float32", **changes):
+    """Writes an engine and its sidecar, as `patchskip build` does. changes: of the sidecar."""
+    data = prepare.prepare(exported, precision)
+    sidecar = {
+        "format": 1,
+        "tensorrt": "8.2.1.8",
+        "flavour": "tensorrt",
+        "gpu": "emulated",
+        "sm": 53,
+        "plugin": {"kind": "c++", "version": "1", "sha256": "0"},
+        "onnx": {"file": "net.patchskip.onnx", "sha256": "0"},
+        "precision": precision,
+        "workspace_bytes": 1 << 20,
+        "engine": {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)},
+        "metadata": json.loads(onnx_file.read(data).property("patchskip")),
+    }
+    sidecar.update(changes)
+    path.write_bytes(data)
+    sidecar_path = path.with_name(path.name + ".json")
+    sidecar_path.write_text(json.dumps(sidecar))
+    return path
+
+
+def _node(inputs, outputs, **attributes):
+    made = onnx_file.Node(op_type="PatchSkip", domain="patchskip", inputs=inputs, outputs=outputs)
+    for name, value in attributes.items():
+        made.set_attribute(name, value)
+    return made
