@@ -78,10 +78,10 @@ def overlap(boxes, others):
 def average_precision(detections, truths, iou=0.5):
     """AP in 0..1. `detections`: for each frame [n, >=5] x1 y1 x2 y2 score; `truths`: for each frame [m, 4]."""
     scores, hits = [], []
-    for found, truth in zip(detections, truths, strict=True):
+    for found, truth in zip(detections, truths):
         found = found[np.argsort(-found[:, 4], kind="stable")]
         shared = overlap(found, truth)
-        for score, row in zip(found[:, 4], shared, strict=True):
+        for score, row in zip(found[:, 4], shared):
             best = int(row.argmax()) if row.size else -1
             hit = best >= 0 and row[best] >= iou
             if hit:

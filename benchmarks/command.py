@@ -5,12 +5,13 @@ import json
 import numpy as np
 
 import patchskip
-from patchskip.benchmarks import accuracy, environment, profiling, report, timing
-from patchskip.benchmarks.dense import DenseModel, image_size
+from patchskip.benchmarks import accuracy, environment, gpus, profiling, report, timing
+from patchskip.benchmarks.dense import open_dense
 from patchskip.benchmarks.measure import measure_quality, measure_times
 from patchskip.runtime import opencv, tasks
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_text
+from patchskip.runtime.model import is_engine
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import open_source
 
@@ -19,9 +20,14 @@ MAX_SPREAD = 1.25  # of the dense network's p90 over its p50: its work is the sa
 
 
 def add_arguments(parser):
-    parser.add_argument("model", metavar="MODEL", help="what `patchskip export` wrote")
+    parser.add_argument("model", metavar="MODEL", help="what `patchskip export` or `build` wrote")
     parser.add_argument("--source", required=True, metavar="VIDEO", help="a video, a folder of images or synthetic://")
-    parser.add_argument("--dense", required=True, metavar="DENSE.onnx", help="the network that MODEL was exported from")
+    parser.add_argument(
+        "--dense",
+        required=True,
+        metavar="DENSE.onnx",
+        help="the network that MODEL was exported from, run by ONNX Runtime; or, beside an engine, an engine of it",
+    )
     parser.add_argument("--gt", metavar="GT.txt", help="MOTChallenge ground truth: adds the AP50 of persons")
     parser.add_argument("--threads", type=int, metavar="N", help="for both (default: PATCHSKIP_THREADS, or all cores)")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
@@ -35,7 +41,11 @@ def main(args):
         raise PatchskipError(f"--frames is {args.frames}; the first frame is reported apart, so give 2 or more")
     threads = environment.threads(args.threads)
     skip = patchskip.load(args.model, threads)
-    dense = DenseModel(args.dense, threads, image_size(skip.inputs[0]["shape"]), skip.metadata.get("preprocess"))
+    if args.profile and is_engine(args.model):
+        raise PatchskipError(
+            "--profile is ONNX Runtime's; leave it out, and give the engine to `trtexec --dumpProfile`"
+        )
+    dense = open_dense(args.dense, threads, skip)
     check_outputs(skip, dense)
     source = open_source(args.source)
     task = args.task or tasks.guess(skip)
@@ -44,12 +54,13 @@ def main(args):
         raise PatchskipError(f"--gt needs a detector, and {args.model} has the outputs {skip.outputs}; leave it out")
     opencv.load().setNumThreads(threads)
 
+    gpu = gpus.of(skip)
     total = min((n for n in (source.count, args.frames) if n), default=None)
-    with Progress("times", total, args.quiet) as progress, environment.Watch() as watch:
+    with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:
         times = measure_times(dense, skip, source, task, args.frames, progress)
     with Progress("quality", total, args.quiet) as progress:
         quality = measure_quality(dense, skip, source, task, truth, args.frames, progress)
-    result = summarise(times, quality, threads, watch)
+    result = summarise(times, quality, threads, watch, gpu)
     result["model"], result["dense_model"], result["source"] = str(args.model), str(args.dense), str(args.source)
     if args.profile:
         result["profile"] = profiling.profile(args.model, threads, source, args.frames)
@@ -75,8 +86,8 @@ def check_outputs(skip, dense):
         )
 
 
-def summarise(times, quality, threads, watch):
-    """-> the benchmark's JSON."""
+def summarise(times, quality, threads, watch, gpu):
+    """-> the benchmark's JSON. gpu: gpus.of(the model)."""
     dense_times, skip_times = times
     dense, skip = dense_times.summary(), skip_times.summary()
     active = float(quality.active[skip_times.counted].mean())
@@ -97,7 +108,7 @@ def summarise(times, quality, threads, watch):
         "first_frame": {"dense_ms": float(dense_times.total[0]), "skip_ms": float(skip_times.total[0])},
         "layers": quality.layers,
         "interleave": timing.HOW,
-        "environment": environment.describe(threads),
+        "environment": {**environment.describe(threads), **(gpu.describe() if gpu else {})},
     }
     if quality.ap50:
         result["accuracy"] = {kind: {"ap50": value} for kind, value in quality.ap50.items()}
@@ -152,10 +163,13 @@ def describe(result):
     if "accuracy" in result:
         dense, skip = (result["accuracy"][kind]["ap50"] for kind in ("dense", "skip"))
         lines.append(f"AP50 of persons: dense {dense:.4f}, skip {skip:.4f} ({100 * (skip - dense):+.2f} points)")
+    where = result["environment"]
     lines.append(
-        f"{result['frames']} frames, {result['threads']} threads, {result['environment']['isa']}, "
-        f"{result['environment']['cpu']}, ONNX Runtime {result['environment']['onnxruntime']}"
+        f"{result['frames']} frames, {result['threads']} threads, {where['isa']}, {where['cpu']}, "
+        f"ONNX Runtime {where['onnxruntime']}"
     )
+    if "gpu" in where:
+        lines.append(f"{where['gpu']}, {where['tensorrt']}, {where['precision']}, CUDA graph {where['cuda_graph']}")
     lines += [f"not to be trusted: {reason}" for reason in result["reasons"]]
     if "profile" in result:
         lines.append(profiling.table(result["profile"]))

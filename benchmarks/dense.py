@@ -1,40 +1,30 @@
-"""The dense network in ONNX Runtime, with the interface of a patch-skipping model: what it is measured against."""
+"""The dense network, with the interface of a patch-skipping model: what that is measured against."""
+
+import json
+import os
 
 import numpy as np
-import onnx
 
 import patchskip
 from patchskip.benchmarks.sessions import BoundSession, dense_options, open_session
-from patchskip.export import loading, set_input_size
-from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.errors import PatchskipError, one_line
 from patchskip.runtime.memory import aligned
+from patchskip.runtime.model import FORMAT, Model, is_engine
 from patchskip.runtime.onnx_session import DTYPES
 
 
 class DenseModel:
-    """Every optimisation of ONNX Runtime, a pool of `threads`; else as `patchskip.runtime.model.Model`.
+    """In ONNX Runtime, with every optimisation and a pool of `threads`; else as `patchskip.runtime.model.Model`.
 
-    size: the (height, width) to give it where its own differs. preprocess: a model's metadata["preprocess"].
-    Raises PatchskipError when the file is no ONNX network with one image as its input.
+    size: the (height, width) to give it where its own differs, which takes the exporter. preprocess: a model's
+    metadata["preprocess"]. Raises PatchskipError when the file is no ONNX network with one image as its input.
     """
 
-    def __init__(self, path, threads, size=None, preprocess=None, profile=None):
+    def __init__(self, path, threads, size=None, preprocess=None):
         self.path, self.threads = str(path), threads
         self.metadata = {"preprocess": preprocess or {}}
-        network = loading.load(path)
-        if size and tuple(size) != image_size(_input_shape(network)):
-            network = set_input_size(network, tuple(size))
-        loading.require_fixed_inputs(network, self.path)
-        options = dense_options(threads)
-        if profile:
-            options.enable_profiling, options.profile_file_prefix = True, profile
-        self.session = open_session(network, options)
-        inputs = self.session.get_inputs()
-        if len(inputs) != 1 or len(inputs[0].shape) != 4:
-            found = {node.name: node.shape for node in inputs}
-            raise PatchskipError(f"{path} has the inputs {found}; the dense network should take one image")
-        layout = "NCHW" if inputs[0].shape[1] == 3 else "NHWC"
-        self.inputs = [{**_entry(inputs[0]), "layout": layout}]
+        self.session = _open(self.path, size, dense_options(threads))
+        self.inputs = [one_image(path, [_entry(node) for node in self.session.get_inputs()])]
         self.outputs = [_entry(node) for node in self.session.get_outputs()]
 
     def stream(self):
@@ -65,6 +55,34 @@ class DenseStream:
         pass
 
 
+def dense_engine(path, like):
+    """-> Model of an engine of an ordinary network, as trtexec writes it, with the preprocessing of the Model `like`,
+    whose TensorRT loads it.
+    """
+    from patchskip.runtime.tensorrt import engine
+
+    if not (like and is_engine(like.path)):
+        raise PatchskipError(
+            f"{path} is an engine without a sidecar, to be compared with engines only; give an ONNX file"
+        )
+    network = engine.load_dense(path, like.network)
+    inputs, outputs = (
+        [{"name": name, **entry} for name, entry in entries.items()] for entries in (network.inputs, network.outputs)
+    )
+    nothing: dict = {key: [] for key in ("states", "masks", "layers", "dense")}
+    preprocess = {"preprocess": like.metadata.get("preprocess")}
+    described = {"format": FORMAT, "inputs": [one_image(path, inputs)], "outputs": outputs, **nothing, **preprocess}
+    network.metadata = json.dumps(described)
+    return Model(str(path), None, network)
+
+
+def open_dense(path, threads, like):
+    """-> the dense network that the patch-skipping Model `like` was made from: ONNX, or an engine."""
+    if is_engine(path):
+        return dense_engine(path, like)
+    return DenseModel(path, threads, image_size(like.inputs[0]["shape"]), like.metadata.get("preprocess"))
+
+
 def open_model(path, threads, like=None):
     """-> a patch-skipping or a dense model, as the file is.
 
@@ -72,20 +90,30 @@ def open_model(path, threads, like=None):
     """
     if is_patchskip(path):
         return patchskip.load(path, threads)
-    if like is None:
-        return DenseModel(path, threads)
-    entry = like.inputs[0]
-    size = entry["shape"][2:4] if entry.get("layout") == "NCHW" else entry["shape"][1:3]
-    return DenseModel(path, threads, size, like.metadata.get("preprocess"))
+    return open_dense(path, threads, like) if like or is_engine(path) else DenseModel(path, threads)
 
 
 def is_patchskip(path):
-    """Was this file made by `patchskip export`? False for no model at all: whoever opens it says what is wrong."""
+    """Was this file made by `patchskip export` or `build`? False for no model at all: whoever opens it says what is
+    wrong.
+    """
+    from patchskip.runtime.tensorrt import onnx_file
+
+    if is_engine(path):
+        return os.path.isfile(f"{path}.json") or not os.path.isfile(path)
     try:
-        model = onnx.load(str(path), load_external_data=False)
-    except Exception:  # protobuf's errors have no common base
+        with open(path, "rb") as file:
+            return onnx_file.read(file.read()).property("patchskip") is not None
+    except (OSError, PatchskipError):
         return False
-    return any(entry.key == "patchskip" for entry in model.metadata_props)
+
+
+def one_image(path, inputs):
+    """-> the only input, with its layout. Raises PatchskipError when it is no image, or not the only one."""
+    if len(inputs) != 1 or len(inputs[0]["shape"]) != 4:
+        found = {entry["name"]: entry["shape"] for entry in inputs}
+        raise PatchskipError(f"{path} has the inputs {found}; the dense network should take one image")
+    return {**inputs[0], "layout": "NCHW" if inputs[0]["shape"][1] == 3 else "NHWC"}
 
 
 def image_size(shape):
@@ -97,6 +125,35 @@ def _input_shape(network):
     constants = {tensor.name for tensor in network.graph.initializer}
     values = [value for value in network.graph.input if value.name not in constants]
     return [dim.dim_value for dim in values[0].type.tensor_type.shape.dim] if values else []
+
+
+def _open(path, size, options):
+    """-> ONNX Runtime's session of a network, at that size."""
+    try:
+        from patchskip.export import loading, set_input_size
+    except (ImportError, SyntaxError):  # on a device with an old Python, or without onnx
+        return _open_as_it_is(path, size, options)
+    network = loading.load(path)
+    if size and tuple(size) != image_size(_input_shape(network)):
+        network = set_input_size(network, tuple(size))
+    loading.require_fixed_inputs(network, path)
+    return open_session(network, options)
+
+
+def _open_as_it_is(path, size, options):
+    try:
+        session = open_session(path, options)
+    except PatchskipError:
+        raise
+    except Exception as error:  # ONNX Runtime's errors have no common base
+        raise PatchskipError(f"cannot open {path}: {one_line(error)[:300]}; copy or export it again") from error
+    shape = session.get_inputs()[0].shape
+    if not all(isinstance(n, int) for n in shape) or size and tuple(size) != image_size(shape):
+        raise PatchskipError(
+            f"{path} takes {shape}, an image of {list(size or [])} is needed, and here is no exporter to change it; "
+            "change the network where it was exported"
+        )
+    return session
 
 
 def _entry(node):

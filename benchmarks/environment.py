@@ -11,7 +11,6 @@ from patchskip import __version__
 from patchskip.plugins import library
 from patchskip.runtime import opencv
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.onnx_session import import_onnxruntime
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 OTHERS_LIMIT = 0.1  # of one core
@@ -37,7 +36,7 @@ def describe(threads):
         "governor": _governor(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "onnxruntime": import_onnxruntime().__version__,
+        "onnxruntime": _onnxruntime(),
         "opencv": opencv.load().__version__,
         "numpy": np.__version__,
         "patchskip": __version__,
@@ -60,6 +59,15 @@ def _cpu():
     return platform.processor() or platform.machine()
 
 
+def _onnxruntime():
+    """Its version; None where there is none, as beside two engines."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    return onnxruntime.__version__
+
+
 def _governor():
     try:
         return GOVERNOR.read_text().strip()
@@ -68,7 +76,13 @@ def _governor():
 
 
 class Watch:
-    """`with Watch() as watch:` around a measurement; then `watch.reasons()` says how the machine disturbed it."""
+    """`with Watch() as watch:` around a measurement; then `watch.reasons()` says how the machine disturbed it.
+
+    gpu: a gpus.Gpu where one was measured.
+    """
+
+    def __init__(self, gpu=None):
+        self._gpu, self._of_the_gpu = gpu, []
 
     def __enter__(self):
         self._before = _ticks()
@@ -76,6 +90,7 @@ class Watch:
         return self
 
     def __exit__(self, *_):
+        self._of_the_gpu = self._gpu.reasons() if self._gpu else []
         after = _ticks()
         if self._before and after:
             spent = {key: after[key] - self._before[key] for key in after}
@@ -84,7 +99,7 @@ class Watch:
             self.steal = spent["steal"] / max(1.0, wall)
 
     def reasons(self):
-        reasons = []
+        reasons = list(self._of_the_gpu)
         if self.others > OTHERS_LIMIT:
             reasons.append(f"other processes took {self.others:.0%} of a core meanwhile")
         if self.steal > STEAL_LIMIT:

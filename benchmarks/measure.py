@@ -32,7 +32,7 @@ class Times:
         """Mean and percentiles, end to end and for each stage, over the frames that count."""
         result = timing.summary(self.total[self.counted])
         stages = self.stages[self.counted].T
-        return {**result, "stages": {name: timing.summary(ms) for name, ms in zip(STAGES, stages, strict=True)}}
+        return {**result, "stages": {name: timing.summary(ms) for name, ms in zip(STAGES, stages)}}
 
 
 def frames_of(source, limit=None):
@@ -52,7 +52,7 @@ def measure_times(dense, skip, source, task, limit, progress):
     pipelines[1].stream.reset()
     done = 0
     for turn, block in enumerate(timing.blocks(frames_of(source, limit))):
-        for pipeline, record in timing.alternating(list(zip(pipelines, times, strict=True)), turn):
+        for pipeline, record in timing.alternating(list(zip(pipelines, times)), turn):
             timing.rest()
             for index, frame in enumerate(block):
                 start = time.perf_counter()
@@ -85,11 +85,11 @@ def measure_quality(dense, skip, source, task, truth, limit, progress):
     """Both over the source -> Quality. truth: accuracy.GroundTruth, or None."""
     options = {"conf": accuracy.CONFIDENCE, "nms": accuracy.NMS, "classes": [accuracy.PERSON]} if truth else {}
     pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, **options)
-    found: tuple[list, list] = ([], [])
+    found = ([], [])  # type: tuple
     truths, active, errors, shares, masks = [], [], [], [], []
     for index, frame in enumerate(frames_of(source, limit)):
         outputs = []
-        for pipeline, model, boxes in zip(pipelines, (dense, skip), found, strict=True):
+        for pipeline, model, boxes in zip(pipelines, (dense, skip), found):
             image = {model.inputs[0]["name"]: pipeline.preprocess(frame)}
             outputs.append(pipeline.stream.infer(image, copy=False))
             boxes.append(pipeline.task(outputs[-1], pipeline.preprocess.scale) if pipeline.task else None)
@@ -104,9 +104,9 @@ def measure_quality(dense, skip, source, task, truth, limit, progress):
             truths.append(truth.frame(accuracy.frame_number(source, index), frame.shape[1::-1]))
         progress.update(index + 1)
     mean = np.mean(shares[1:] or shares, axis=0)
-    layers = [{**layer, "active": float(share)} for layer, share in zip(stats["layers"], mean, strict=True)]
+    layers = [{**layer, "active": float(share)} for layer, share in zip(stats["layers"], mean)]
     ap50 = {}
     if truth:
-        ap50 = {kind: accuracy.average_precision(boxes, truths) for kind, boxes in zip(KINDS, found, strict=True)}
+        ap50 = {kind: accuracy.average_precision(boxes, truths) for kind, boxes in zip(KINDS, found)}
     classes = getattr(pipelines[1].task, "count", None)
     return Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, ap50)

@@ -32,7 +32,7 @@ def profile(path, threads, source, limit=None):
         runs = node_events(network.session.end_profiling())
     later = slice(1, None) if len(runs) > 1 else slice(None)
     active = np.mean(shares[later], axis=0)
-    layers = {layer["name"]: (layer, float(share)) for layer, share in zip(model.layers, active, strict=True)}
+    layers = {layer["name"]: (layer, float(share)) for layer, share in zip(model.layers, active)}
     rows = []
     for name, (operator, _) in runs[-1].items():
         layer, share = layers.get(name, (None, None))
@@ -51,7 +51,7 @@ def profile(path, threads, source, limit=None):
 def table(rows, top=20):
     """-> text: the time by operator, then the `top` slowest nodes."""
     total = sum(row["ms"] for row in rows)
-    kinds: dict[str, tuple[int, float]] = {}
+    kinds = {}  # type: dict
     for row in rows:
         count, ms = kinds.get(row["op_type"], (0, 0.0))
         kinds[row["op_type"]] = count + 1, ms + row["ms"]

@@ -89,7 +89,7 @@ def node_events(file):
         times = {}
         while at < len(nodes) and nodes[at]["ts"] <= end:
             event = nodes[at]
-            times[event["name"].removesuffix("_kernel_time")] = (event["args"]["op_name"], event["dur"] / 1e3)
+            times[event["name"][: -len("_kernel_time")]] = (event["args"]["op_name"], event["dur"] / 1e3)
             at += 1
         result.append(times)
     return result

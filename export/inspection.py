@@ -1,4 +1,4 @@
-"""`patchskip inspect`"""
+"""`patchskip inspect` of an ONNX network: runtime/inspection.py calls it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import json
 from patchskip.runtime.files import atomic_text
 
 from . import coverage, loading
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an exported model, or any ONNX network")
-    parser.add_argument(
-        "--layers", action="store_true", help="list every node: its work, whether its output is kept, its gate"
-    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from patchskip import PatchskipError, __version__
 COMMANDS = {
     "export": ("patchskip.export.command", "turn an ONNX network into a patch-skipping one"),
     "build": ("patchskip.runtime.tensorrt.build", "make a TensorRT engine of an exported model"),
-    "inspect": ("patchskip.export.inspection", "what an exported model is made of, and what it covers"),
+    "inspect": ("patchskip.runtime.inspection", "what a model is made of, and what it covers"),
     "run": ("patchskip.runtime.run", "run a model over a video, show and save what it finds"),
     "benchmark": ("patchskip.benchmarks.command", "measure a model against the dense network it came from"),
     "compare": ("patchskip.benchmarks.compare", "compare the outputs of two models, frame by frame"),

@@ -47,7 +47,7 @@ class Pipeline:
 
 
 def add_arguments(parser):
-    parser.add_argument("model", metavar="MODEL", help="what `patchskip export` wrote")
+    parser.add_argument("model", metavar="MODEL", help="what `patchskip export` or `build` wrote")
     parser.add_argument(
         "source",
         metavar="SOURCE",

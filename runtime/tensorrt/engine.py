@@ -11,15 +11,17 @@ from . import bindings, loading, sidecar
 class Engine:
     """The network of a model.Model, with the interface of onnx_session.Session: inputs, outputs, metadata, execution.
 
-    gpu       driver.Device
-    tensorrt  loading.Loaded: the TensorRT that runs it
-    engine    TensorRT's ICudaEngine
-    sidecar   what `patchskip build` wrote beside it; None for an engine of an ordinary network
+    gpu         driver.Device
+    tensorrt    loading.Loaded: the TensorRT that runs it
+    engine      TensorRT's ICudaEngine
+    sidecar     what `patchskip build` wrote beside it; None for an engine of an ordinary network
+    cuda_graph  whether the last execution made is one, or why not
     """
 
     def __init__(self, path, data, tensorrt, gpu, described=None):
         """data: the engine's bytes. Raises PatchskipError when TensorRT does not take them."""
         self.path, self.tensorrt, self.gpu, self.sidecar = path, tensorrt, gpu, described
+        self.cuda_graph = None
         self.metadata = json.dumps(described["metadata"]) if described else None
         self.gpu.use()
         self._runtime = tensorrt.trt.Runtime(tensorrt.log)
@@ -39,9 +41,11 @@ class Engine:
         from .execution import Execution
 
         try:
-            return Execution(self, model)
+            made = Execution(self, model)
         except PatchskipError as error:
             raise PatchskipError("{}: {}".format(self.path, error)) from error
+        self.cuda_graph = made.details["cuda_graph"]
+        return made
 
     def context(self):
         """-> an IExecutionContext."""
@@ -81,5 +85,5 @@ def load_dense(path, like):
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise PatchskipError("cannot open {}: {}; check the path".format(path, error.strerror.lower())) from None
+        raise PatchskipError("cannot open {}: {}; check the path".format(path, str(error.strerror).lower())) from None
     return Engine(path, data, like.tensorrt, like.gpu)

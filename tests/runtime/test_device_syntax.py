@@ -7,10 +7,13 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
+# `patchskip benchmark` and `compare` measure engines on the device.
+MEASURING = "__init__ accuracy command compare dense environment gpus measure profiling report sessions timing".split()
 FILES = (
     sorted((ROOT / "runtime").rglob("*.py"))
     + sorted((ROOT / "plugins").rglob("*.py"))
     + sorted((ROOT / "src" / "patchskip").glob("*.py"))
+    + [ROOT / "benchmarks" / f"{name}.py" for name in MEASURING]
 )
 LATER = {"cv2", "onnx", "onnxruntime", "torch", "tensorrt", "pycuda"}  # imported where they are used
 EXCEPTIONS = {"plugins/reference/onnx_ops.py"}

@@ -258,7 +258,7 @@ def test_an_engine_that_tensorrt_refuses(tensorrt, tmp_path):
     sidecar["engine"] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     path.with_name("net.engine.json").write_text(json.dumps(sidecar))
     path.write_bytes(data)
-    refused(lambda: patchskip.load(path), "TensorRT cannot load", "not an ONNX file", "patchskip build")
+    refused(lambda: patchskip.load(path), "TensorRT 8.2.1.8 cannot load", "not an ONNX file", "patchskip build")
 
 
 def test_no_gpu(tmp_path):

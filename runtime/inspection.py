@@ -1,0 +1,82 @@
+"""`patchskip inspect`: what a model, or an engine, is made of. An engine is read from its sidecar: no GPU is needed."""
+
+import json
+
+import numpy as np
+
+from .errors import PatchskipError, one_line
+from .files import atomic_text
+from .model import is_engine, read_metadata
+
+
+def add_arguments(parser):
+    parser.add_argument("model", metavar="MODEL", help="an exported model, an engine, or any ONNX network")
+    parser.add_argument(
+        "--layers", action="store_true", help="list every node: its work, whether its output is kept, its gate"
+    )
+
+
+def main(args):
+    """Print what the model covers. -> exit status"""
+    if not is_engine(args.model):
+        return _import_export().main(args)
+    found = inspect(args.model)
+    if not args.quiet and args.json != "-":
+        print(describe(args.model, found))
+        if args.layers:
+            for node in found["nodes"]:
+                print("{:10.3f} MMAC  {:<14} {}".format(node["macs"] / 1e6, node["op_type"], node["name"]))
+    if args.json:
+        with atomic_text(args.json) as file:
+            json.dump(found, file, indent=1)
+            file.write("\n")
+    return 0
+
+
+def inspect(path):
+    """-> an engine's sidecar without the metadata, and of that coverage, macs, nodes, states, state_bytes, gate,
+    threshold, patch, inputs and outputs, as export.coverage has them.
+    """
+    from .tensorrt import sidecar
+
+    found = sidecar.read(path)
+    metadata = read_metadata(json.dumps(found.pop("metadata")), path)
+    nodes = [
+        {"name": layer["name"], "op_type": layer["op_type"], "macs": layer["macs"], "patchskip": patchskip}
+        for patchskip, layers in ((True, metadata["layers"]), (False, metadata["dense"]))
+        for layer in layers
+    ]
+    sizes = [np.prod(s["shape"]) * np.dtype(s.get("dtype", "float32")).itemsize for s in metadata["states"]]
+    kept = {key: metadata.get(key) for key in ("coverage", "macs", "gate", "threshold", "patch", "inputs", "outputs")}
+    return dict(found, nodes=nodes, states=len(sizes), state_bytes=int(sum(sizes)), **kept)
+
+
+def describe(path, found):
+    lines = [
+        "{}: {:.1f} MiB, {}, made of {}".format(
+            path, found["engine"]["bytes"] / 2.0**20, found["precision"], found["onnx"]["file"]
+        ),
+        "for {}, {} {}, plugin {kind} {version}".format(
+            "{} (sm_{})".format(found["gpu"], found["sm"]) if found["sm"] else "any GPU",
+            found["flavour"],
+            found["tensorrt"],
+            **found["plugin"],
+        ),
+        "gate {gate}, threshold {threshold:g}, patches of {patch} pixels".format(**found),
+    ]
+    for kind in ("inputs", "outputs"):
+        lines.append(kind + ": " + ", ".join("{name} {shape}".format(**entry) for entry in found[kind]))
+    lines.append("coverage {:.1%} of {:.1f} MMAC".format(found["coverage"], found["macs"] / 1e6))
+    lines.append("state {:.1f} MiB in {} tensors".format(found["state_bytes"] / 2.0**20, found["states"]))
+    return "\n".join(lines)
+
+
+def _import_export():
+    try:
+        from patchskip.export import inspection
+    except (ImportError, SyntaxError) as error:  # a device has no onnx, or an old Python
+        raise PatchskipError(
+            "an ONNX network is read with Python 3.10 or newer and the package onnx ({}); inspect it where it was "
+            "exported".format(one_line(error))
+        ) from error
+    return inspection
