@@ -27,3 +27,7 @@ def capture(path):
     registry = getattr(cv2, "videoio_registry", None)
     ffmpeg = registry and cv2.CAP_FFMPEG in registry.getStreamBackends()
     return cv2.VideoCapture(path, cv2.CAP_FFMPEG if ffmpeg else cv2.CAP_ANY)
+
+
+def has_gstreamer():
+    return any(line.split()[:2] == ["GStreamer:", "YES"] for line in load().getBuildInformation().splitlines())

@@ -3,6 +3,7 @@
 import os
 import re
 from typing import Optional
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 
@@ -10,11 +11,7 @@ from . import opencv
 from .errors import PatchskipError
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
-CAMERA = re.compile(r"\d+$|/dev/video\d+$|(csi|rtsp|rtsps|http|https|gst)://")
-CSI = (
-    "nvarguscamerasrc sensor-id={} ! video/x-raw(memory:NVMM),width=1280,height=720,framerate=30/1 ! nvvidconv ! "
-    "video/x-raw,format=BGRx ! videoconvert ! video/x-raw,format=BGR ! appsink drop=1"
-)
+CAMERA = re.compile(r"/dev/video\d+$|(csi|rtsp|rtsps|http|https|gst)://")
 # A container's frame count is an estimate: only a video that ends this much before it is taken to be broken.
 ENDS_EARLY = 0.97
 
@@ -33,7 +30,13 @@ def open_source(spec):
     if os.path.isdir(spec):
         return Folder(spec)
     if CAMERA.match(spec):
+        from .cameras import Camera
+
         return Camera(spec)
+    if spec.isdigit() and not os.path.exists(spec):
+        raise PatchskipError(
+            "the source {0} may be a CSI or a USB camera; give csi://{0} or /dev/video{0}".format(spec)
+        )
     if "://" in spec:
         raise PatchskipError(
             "the source {} is of an unknown kind; give a video, a folder of images, synthetic://, csi://N, rtsp://... "
@@ -44,6 +47,15 @@ def open_source(spec):
     if os.path.getsize(spec) == 0:
         raise PatchskipError("cannot open the source {}: the file is empty; copy it again".format(spec))
     return Video(spec)
+
+
+def options(spec, defaults):
+    """-> {name: text}, of what stands after `?` in the source `spec`, and `defaults`."""
+    pairs = parse_qsl(urlsplit(spec).query, keep_blank_values=True)
+    for key, _ in pairs:
+        if key not in defaults:
+            raise PatchskipError("{}: there is no option {}; use {}".format(spec, key, ", ".join(sorted(defaults))))
+    return dict(defaults, **dict(pairs))
 
 
 class Source:
@@ -141,33 +153,3 @@ class Video(Source):
                     self.spec, done + 1, self.count
                 )
             )
-
-
-class Camera(Source):
-    """A live source: it is opened once and has no beginning to return to."""
-
-    def __init__(self, spec):
-        self.spec = spec
-        cv2 = opencv.load()
-        device = re.match(r"(?:/dev/video)?(\d+)$", spec)
-        if device:
-            self._capture = cv2.VideoCapture(int(device.group(1)))
-        elif spec.startswith(("csi://", "gst://")):
-            pipeline = spec[6:] if spec.startswith("gst://") else CSI.format(spec[6:] or 0)
-            self._capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
-        else:
-            self._capture = cv2.VideoCapture(spec)
-        first = self._capture.read()[1] if self._capture.isOpened() else None
-        if first is None:
-            raise PatchskipError("the camera {} gives no frame; check that it is connected and not in use".format(spec))
-        self._first, self.size = first, first.shape[:2]
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if 0 < fps < 1000 else self.fps
-
-    def _frames(self):
-        yield self._first
-        while True:
-            ok, frame = self._capture.read()
-            if not ok:
-                return
-            yield frame

@@ -1,11 +1,9 @@
 """A generated clip: a textured background that rests, shapes that move, a little sensor noise."""
 
-from urllib.parse import parse_qsl, urlsplit
-
 import numpy as np
 
 from .errors import PatchskipError
-from .sources import Source
+from .sources import Source, options
 
 DEFAULTS = {"frames": "120", "size": "640x480", "seed": "0", "noise": "1.5", "shapes": "4"}
 
@@ -19,11 +17,11 @@ class Synthetic(Source):
 
     def __init__(self, spec):
         self.spec = spec
-        options = dict(DEFAULTS, **self._parse(spec))
+        given = options(spec, DEFAULTS)
         try:
-            width, height = (int(n) for n in options["size"].split("x"))
-            count, shapes = int(options["frames"]), int(options["shapes"])
-            self._seed, noise = int(options["seed"]), float(options["noise"])
+            width, height = (int(n) for n in given["size"].split("x"))
+            count, shapes = int(given["frames"]), int(given["shapes"])
+            self._seed, noise = int(given["seed"]), float(given["noise"])
         except ValueError as error:
             raise PatchskipError("{}: {}; give e.g. synthetic://?size=640x480&seed=1".format(spec, error)) from error
         if min(width, height) < 16 or count < 1 or self._seed < 0 or shapes < 0 or not 0 <= noise <= 64:
@@ -43,14 +41,6 @@ class Synthetic(Source):
                 mover.draw(frame, i)
             y, x = np.random.RandomState(self._seed + 7919 * (i + 1)).randint(0, 65, 2)
             yield np.clip(frame + self._noise[y : y + height, x : x + width], 0, 255).astype(np.uint8)
-
-    @staticmethod
-    def _parse(spec):
-        pairs = parse_qsl(urlsplit(spec).query, keep_blank_values=True)
-        for key, _ in pairs:
-            if key not in DEFAULTS:
-                raise PatchskipError("{}: there is no option {}; use {}".format(spec, key, ", ".join(sorted(DEFAULTS))))
-        return dict(pairs)
 
 
 class _Mover:

@@ -22,7 +22,7 @@ CHECKS = [
     ("clocks", board.clocks),
     ("temperature", board.temperature),
     ("group", board.group),
-    ("opencv", software.opencv),
+    ("opencv", software.video),
     ("gpu", gpu.device),
     ("tensorrt", gpu.tensorrt),
     ("onnxruntime", software.onnxruntime),

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 
-from patchskip.runtime import jetson
+from patchskip.runtime import jetson, opencv
 from patchskip.runtime.errors import one_line
 
 from .results import FAIL, OK, SKIP, WARN
@@ -52,19 +52,16 @@ def onnxruntime(system):
     return package("onnxruntime", "onnxruntime", status, why)(system)
 
 
-def opencv(system):
+def video(system):
     on_jetson = jetson.board(system)
     try:
-        import cv2
-
-        lines = [line.split() for line in cv2.getBuildInformation().splitlines()]
+        cv2, gstreamer = opencv.load(), opencv.has_gstreamer()
     except Exception as error:
-        found = "{} (it reads and writes video)".format(one_line(error))
+        found = one_line(error).partition("; ")[0]
         full = re.search(r"(\S+): cannot allocate memory in static TLS block", found)
         if full:  # of a library that has to be among the first ones loaded
             return FAIL, found, "`export LD_PRELOAD={}`".format(full.group(1))
         return FAIL, found, JETPACK_OPENCV if on_jetson else "pip install opencv-python-headless"
-    gstreamer = any(words[:2] == ["GStreamer:", "YES"] for words in lines)
     found = "{} {} GStreamer, {}".format(cv2.__version__, "with" if gstreamer else "without", cv2.__file__)
     if on_jetson and not gstreamer:
         return FAIL, found + ": csi:// and the hardware's decoders need it", JETPACK_OPENCV

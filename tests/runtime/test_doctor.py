@@ -162,10 +162,10 @@ def opencv(monkeypatch, **contents):
 def test_an_opencv_without_gstreamer(monkeypatch, answer, status):
     text = "  Video I/O:\n    FFMPEG:   YES\n    GStreamer:   {}\n".format(answer)
     opencv(monkeypatch, getBuildInformation=lambda: text)
-    check = software.opencv(NANO)
+    check = software.video(NANO)
     assert check[0] == status and "cv2.so" in check[1]
     assert status == "ok" or "pip3 uninstall opencv-python" in check[2]
-    assert software.opencv(DESKTOP)[0] == "ok"
+    assert software.video(DESKTOP)[0] == "ok"
 
 
 def test_an_opencv_that_comes_too_late(monkeypatch):
@@ -173,7 +173,7 @@ def test_an_opencv_that_comes_too_late(monkeypatch):
         raise ImportError("/usr/lib/aarch64-linux-gnu/libgomp.so.1: cannot allocate memory in static TLS block")
 
     opencv(monkeypatch, getBuildInformation=fail)
-    assert "LD_PRELOAD=/usr/lib/aarch64-linux-gnu/libgomp.so.1" in software.opencv(NANO)[2]
+    assert "LD_PRELOAD=/usr/lib/aarch64-linux-gnu/libgomp.so.1" in software.video(NANO)[2]
 
 
 @pytest.fixture
