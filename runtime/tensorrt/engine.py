@@ -73,9 +73,8 @@ def load(path):
     sidecar.check_software(path, described, tensorrt.version, tensorrt.plugin)
     made = Engine(path, data, tensorrt, gpu, described)
     for entry in described["metadata"]["inputs"]:
-        found = made.inputs.get(entry["name"], {})
-        if found.get("dtype") == "int8" and entry.get("dtype") == "uint8":  # TensorRT 8.2 has no name for it
-            found["dtype"] = "uint8"
+        if entry["dtype"] == "uint8" and entry["name"] in made.inputs:  # words of four bytes to TensorRT
+            made.inputs[entry["name"]] = {"shape": list(entry["shape"]), "dtype": "uint8"}
     return made
 
 

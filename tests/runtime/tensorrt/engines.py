@@ -61,6 +61,24 @@ def sums(with_dense_nodes=False):
     return model.encode()
 
 
+def picture(**options):
+    """The export of `output = relu(images + images) * images`, a picture of 64x96, as a file's content."""
+    import onnx
+
+    from patchskip.export import convert
+
+    make, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    nodes = [
+        make("Add", ["images", "images"], ["twice"], "add"),
+        make("Relu", ["twice"], ["positive"], "relu"),
+        make("Mul", ["positive", "images"], ["output"], "mul"),
+    ]
+    shape = [1, 3, 64, 96]
+    graph = onnx.helper.make_graph(nodes, "picture", [value("images", 1, shape)], [value("output", 1, shape)])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    return model, convert(model, **options).model.SerializeToString()
+
+
 def frames(rng, count):
     """Inputs of `sums`; the first has every patch active."""
     for i in range(count):

@@ -14,7 +14,7 @@ from patchskip.plugins.cuda import driver, planning
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.tensorrt import onnx_file
 
-TYPES = {"float32": "FLOAT", "float16": "HALF", "int8": "INT8", "uint8": "UINT8", "int32": "INT32", "int64": "INT64"}
+TYPES = {"float32": "FLOAT", "float16": "HALF", "int32": "INT32", "int64": "INT64"}
 DOMAIN, LEAST_WORKSPACE = "patchskip", 4096
 
 
@@ -43,9 +43,7 @@ class Engine:
         ]
 
     def _type(self, value):
-        """TensorRT 8.2 has no name for uint8."""
-        name = TYPES[value.dtype.name]
-        return types.SimpleNamespace(name="INT8" if name == "UINT8" and isinstance(self, EngineByIndex) else name)
+        return types.SimpleNamespace(name=TYPES[value.dtype.name])
 
     def _context(self, kind):
         try:
@@ -196,7 +194,7 @@ class _Dense:
         import onnxruntime
 
         model = context.engine.model
-        known = [(name, *context.known[name]) for name in node.inputs]
+        known = [(name, *context.known[name]) for name in dict.fromkeys(node.inputs)]
         value = onnx_file.Value.of
         outputs = [onnx_file.Value(name=name) for name in node.outputs]
         graph = onnx_file.Graph(
