@@ -32,6 +32,7 @@ CHECKS = [
     ("instruction set", software.instruction_set),
     ("self-check", software.self_check),
     ("cuda compiler", gpu.compiler),
+    ("plugin", gpu.plugin),
 ]
 
 

@@ -9,7 +9,6 @@ from patchskip.runtime.errors import PatchskipError, one_line
 from .results import FAIL, OK, SKIP, WARN, split
 
 NO_GPU = "no GPU: models run on the CPU"
-FLAVOURS = ("tensorrt", "tensorrt_rtx")
 
 
 def device(system):
@@ -32,8 +31,10 @@ def device(system):
 def tensorrt(system):
     if not _gpu():
         return SKIP, NO_GPU, ""
+    from patchskip.runtime.tensorrt import loading
+
     errors = []
-    for name in FLAVOURS:
+    for name in loading.FLAVOURS:
         try:
             return OK, "{} {}".format(name, importlib.import_module(name).__version__), ""
         except Exception as error:
@@ -46,6 +47,20 @@ def tensorrt(system):
         mend = "JetPack has it for /usr/bin/python3 only: use that, or a venv made with --system-site-packages"
         return FAIL, "{} in {}".format(errors[0], sys.executable), mend
     return FAIL, errors[0], "`sudo apt install python3-libnvinfer`"
+
+
+def plugin(system):
+    if tensorrt(system)[0] != OK:
+        return SKIP, "there is no TensorRT for it", ""
+    from patchskip.runtime.tensorrt import loading
+
+    try:
+        loaded = loading.load()
+    except PatchskipError as error:
+        found, mend = split(str(error))
+        return (FAIL if jetson.board(system) else WARN), found, mend
+    path = ", " + loaded.plugin["path"] if "path" in loaded.plugin else ""
+    return OK, "{kind} {version}".format(**loaded.plugin) + path, ""
 
 
 def compiler(system):

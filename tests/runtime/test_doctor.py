@@ -9,6 +9,7 @@ import types
 import pytest
 from machines import DESKTOP, NANO, NUMPY, ORIN, Machine, clocks, meminfo
 
+from patchskip import PatchskipError
 from patchskip.plugins import library
 from patchskip.runtime import cli, doctor, jetson
 from patchskip.runtime.doctor import gpu, software
@@ -92,7 +93,7 @@ def test_a_machine_without_gpu(ask):
     status, checks = ask(DESKTOP)
     assert status == 0
     found(checks, "gpu", "ok", "no GPU: models run on the CPU")
-    for name in ("jetson", "power mode", "clocks", "temperature", "group", "tensorrt", "cuda compiler"):
+    for name in ("jetson", "power mode", "clocks", "temperature", "group", "tensorrt", "cuda compiler", "plugin"):
         found(checks, name, "skip")
 
 
@@ -214,6 +215,24 @@ def test_a_missing_tensorrt(emulated, monkeypatch, machine, executable, error, w
 def test_a_tensorrt(emulated, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", types.SimpleNamespace(__version__="8.2.1.8"))
     assert gpu.tensorrt(NANO) == ("ok", "tensorrt 8.2.1.8", "")
+
+
+@pytest.mark.parametrize("machine, status", [(NANO, "fail"), (DESKTOP, "warn")])
+def test_the_plugin(emulated, monkeypatch, machine, status):
+    from patchskip.runtime.tensorrt import loading
+
+    def missing():
+        raise PatchskipError("there is no TensorRT plugin x.so; make it with `make plugin`")
+
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    assert gpu.plugin(machine)[0] == "skip"
+    monkeypatch.setitem(sys.modules, "tensorrt", types.SimpleNamespace(__version__="8.2.1.8"))
+    monkeypatch.setattr(loading, "load", missing)
+    assert gpu.plugin(machine) == (status, "there is no TensorRT plugin x.so", "make it with `make plugin`")
+    described = {"kind": "c++", "version": "1", "path": "/x.so", "sha256": "0"}
+    monkeypatch.setattr(loading, "load", lambda: types.SimpleNamespace(plugin=described))
+    assert gpu.plugin(machine) == ("ok", "c++ 1, /x.so", "")
 
 
 @pytest.mark.parametrize(
