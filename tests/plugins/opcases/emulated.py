@@ -15,7 +15,10 @@ class Emulated:
 
     def run(self, problem, threads=1):
         """threads: 2 runs threads and blocks in the other order, and on a GPU of another size."""
-        planned = Planned(problem, sm=self._sm, multiprocessors=SIZES[threads])
-        emulator.execute(planned.plan, planned.inputs, planned.memory.outputs, last_first=threads == 2)
+        return self.execute(problem, SIZES[threads], last_first=threads == 2)
+
+    def execute(self, problem, multiprocessors, last_first=False):
+        planned = Planned(problem, sm=self._sm, multiprocessors=multiprocessors)
+        emulator.execute(planned.plan, planned.inputs, planned.memory.outputs, last_first=last_first)
         planned.memory.check()
         return planned.memory.outputs

@@ -4,8 +4,9 @@ import random
 
 from .convolution import ACTIVATIONS, conv, transpose
 from .fused import concat_conv, separable
+from .gates import gate
 from .local import channel_map, concat, flatten, image, pointwise, pool, resize
-from .specs import MASKS
+from .specs import MASKS, Mask
 
 
 def draw(number):
@@ -123,3 +124,41 @@ def draw(number):
         )
     sizes = [size] + [(max(1, size[0] >> i), max(1, size[1] >> i)) for i in range(1, rng.randint(1, 4))]
     return flatten(tag, sizes, channels, **rest)
+
+
+def draw_decision(number):
+    """-> Mask or Gate number `number`."""
+    rng = random.Random(number)
+    return _draw_mask(rng, number) if rng.random() < 0.5 else _draw_gate(rng, number)
+
+
+def _draw_mask(rng, number):
+    def window():
+        low = rng.randint(-8, 4)
+        return rng.randint(0, 4), rng.choice((1, 1, 2, 3)), low, low + rng.choice((0, 1, 2, 5, 9))
+
+    count = rng.randint(1, 4)
+    sizes = [(rng.randint(1, 40), rng.randint(1, 40)) for _ in range(count + 1)]
+    patches = [rng.choice((1, 1, 2, 3, 4, 8, 16)) for _ in range(count + 1)]
+    windows = sum((window() for _ in range(2 * count)), ())
+    kinds = tuple(rng.choice(("single", "single", "random", "empty")) for _ in range(count))
+    name = "patchmask-random{}".format(number)
+    return Mask(name, sizes[0], patches[0], tuple(sizes[1:]), tuple(patches[1:]), windows, kinds)
+
+
+def _draw_gate(rng, number):
+    patch, mode, channels = (
+        rng.choice((1, 2, 3, 4, 8, 16)),
+        rng.choice(("exact", "delta")),
+        rng.choice((1, 2, 3, 7, 40)),
+    )
+    layout, dtype = rng.choice((("NCHW", "float32"), ("NHWC", "float32"), ("NHWC", "uint8")))
+    rest = dict(layout=layout, dtype=dtype, in_place=rng.randint(0, 1) if mode == "delta" else 0)
+    if mode == "delta":
+        rest["cell"] = rng.choice([cell for cell in (1, 2, 3, 4, 8, 16) if patch % cell == 0])
+    if rng.random() < 0.5:
+        taken = [rng.randrange(channels) for _ in range(rng.choice((1, 3)))]
+        rest.update(channels=taken, scale=[rng.uniform(-1, 1) for _ in taken], bias=[rng.uniform(-9, 9) for _ in taken])
+    size, candidates = (rng.randint(1, 40), rng.randint(1, 40), channels), rng.choice(("",) + MASKS)
+    differs = rng.choice(("none", "some", "some", "nan reference", "smallest"))
+    return gate("random{}".format(number), mode, size, patch, candidates, differs=differs, **rest)
