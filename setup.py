@@ -50,7 +50,7 @@ setup(
     package_data={"patchskip.plugins": ["common/*.h", "cuda/device/*"]},  # compiled for the GPU that is there
     ext_modules=[Extension("patchskip.plugins.libpatchskip", sources=[])],
     cmdclass={"build_ext": BuildNative},
-    install_requires=["numpy"],
+    install_requires=["numpy!=1.19.5"],  # which ends Python on a Jetson with `Illegal instruction`
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["patchskip = patchskip.runtime.cli:main"]},
     zip_safe=False,

@@ -165,8 +165,8 @@ def describe(result):
         lines.append(f"AP50 of persons: dense {dense:.4f}, skip {skip:.4f} ({100 * (skip - dense):+.2f} points)")
     where = result["environment"]
     lines.append(
-        f"{result['frames']} frames, {result['threads']} threads, {where['isa']}, {where['cpu']}, "
-        f"ONNX Runtime {where['onnxruntime']}"
+        f"{result['frames']} frames, {result['threads']} threads, {where['isa']}, {where['cpu']}"
+        + (f", ONNX Runtime {where['onnxruntime']}" if where["onnxruntime"] else "")
     )
     if "gpu" in where:
         lines.append(f"{where['gpu']}, {where['tensorrt']}, {where['precision']}, CUDA graph {where['cuda_graph']}")

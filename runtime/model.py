@@ -36,7 +36,7 @@ def load(path, threads=None):
 def is_engine(path):
     """Is this a file of `patchskip build`?"""
     path = os.fspath(path)
-    return path.endswith(ENGINES) or os.path.isfile(path + ".json")
+    return path.endswith(ENGINES) or not path.endswith(".onnx") and os.path.isfile(path + ".json")
 
 
 class Model:

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from engines import GRID, SHAPE, frames, sums, write_engine
+from engines import GRID, SHAPE, frames, picture, sums, write_engine
 
 import patchskip
 from patchskip import PatchskipError
@@ -70,6 +70,28 @@ def test_what_an_engine_knows(engine):
     assert stream.stats == {} and stream.state_bytes == 2 * 4 * np.prod(SHAPE)
     array = stream.allocate((2, 3), "float32")
     assert array.shape == (2, 3) and array.dtype == np.float32
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("options", [{"gate": "exact"}, {"gate": "delta", "input": "u8"}], ids=["exact", "delta u8"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_pictures(engine, expected, rng, version, options, precision):
+    """An exported network: gates, frames of bytes, a dense node at the end."""
+    exported = picture(**options)[1]
+    model, other = engine(exported, version, precision), expected(exported)
+    assert model.inputs == other.model.inputs and model.outputs == other.model.outputs
+    stream, shape = model.stream(), model.inputs[0]["shape"]
+    frame = rng.randint(0, 120, shape).astype(model.inputs[0]["dtype"])
+    for i in range(5):
+        if i == 3:
+            stream.reset()
+            other.reset()
+        frame.flat[rng.randint(0, frame.size)] += 40
+        found, wanted = (one.infer({"images": frame})["output"] for one in (stream, other))
+        error = np.abs(found - wanted).max() / np.abs(wanted).max()
+        assert found.dtype == wanted.dtype and error < (1e-6 if precision == "float32" else 1e-3)
+        np.testing.assert_array_equal(stream.image_mask()[0], other.image_mask()[0])
+        assert stream.stats["active_macs"] == other.stats["active_macs"]
 
 
 def test_skipped_patches_keep_their_memory(engine, rng):
