@@ -77,8 +77,8 @@ class Stream:
     @property
     def stats(self):
         """The last frame: {"active_macs": share 0..1 of the network's multiplications that were made, "layers":
-        [{"name", "op_type", "macs", "active": share 0..1}], "stages_ms": {"inference"}}; of an engine also "cuda_graph":
-        whether one is replayed, or why not. Before any frame, {}.
+        [{"name", "op_type", "macs", "active": share 0..1}], "stages_ms": {"inference"}}; of an engine also
+        "cuda_graph": whether one is replayed, or why not. Before any frame, {}.
         """
         if not self._frames:
             return {}
