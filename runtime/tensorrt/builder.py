@@ -25,6 +25,9 @@ from patchskip.runtime.errors import PatchskipError, one_line
 
 from . import engine_log, loading, onnx_file, prepare
 
+NEWEST_OPSET = 24
+OLDER = "export the network with opset 13 (torch.onnx.export(..., opset_version=13)), which every TensorRT knows"
+
 
 def main():
     request = json.loads(sys.stdin.read())
@@ -58,7 +61,7 @@ def build(request, give_up):
         raise PatchskipError("TensorRT builds an engine on the GPU that it is for: {}".format(reason))
     trt, log = loaded.trt, loaded.log
     log.stream, log.failed = sys.stderr if request["verbose"] else None, give_up
-    prepared, sidecar = _prepare(model, precision, trt)
+    prepared, sidecar = _prepare(model, precision)
     builder = trt.Builder(log)
     network, _parser = _parse(trt, builder, prepared, log, model)
     del prepared
@@ -92,18 +95,14 @@ def _gpu():
         return None, str(error)
 
 
-def _prepare(path, precision, trt):
+def _prepare(path, precision):
     """-> the prepared model, what the sidecar says of it."""
     try:
         with open(path, "rb") as file:
             data = file.read()
-        given = onnx_file.read(data)
-        newest = 20 if hasattr(trt, "IPluginV3") else 13
-        if given.opset() > newest:
-            raise PatchskipError(
-                "it is of opset {}, TensorRT {} knows those up to {}; convert the network before it is exported, with "
-                "onnx.version_converter.convert_version".format(given.opset(), trt.__version__, newest)
-            )
+        opset = onnx_file.read(data).opset()
+        if opset > NEWEST_OPSET:
+            raise PatchskipError("it is of opset {}, {} is the newest known; {}".format(opset, NEWEST_OPSET, OLDER))
         prepared = prepare.prepare(data, precision, path)
     except PatchskipError as error:
         raise PatchskipError("cannot build an engine of {}: {}".format(path, error)) from None
@@ -125,6 +124,8 @@ def _parse(trt, builder, data, log, model):
     parser = trt.OnnxParser(network, log)
     if not parser.parse(data):
         errors = [one_line(parser.get_error(i)) for i in range(parser.num_errors)]
+        opset = onnx_file.read(data).opset()
+        errors += ["it is of opset {}: {}".format(opset, OLDER)] if opset > 13 else []
         raise PatchskipError(
             "{} {} does not take {}: {}".format(trt.__name__, trt.__version__, model, "; ".join(errors))
         )

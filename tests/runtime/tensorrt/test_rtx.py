@@ -87,11 +87,19 @@ def test_a_small_engine(tmp_path):
 
 
 UNHEARD = onnx_file.Node(op_type="Unheard", name="odd", inputs=["y"], outputs=["z"])
+
+
+def as_opset_17(model):
+    model.opsets[0].version = 17
+    model.graph.nodes = [*model.graph.nodes, UNHEARD]
+
+
 BAD = {
-    "opset": (lambda model: setattr(model.opsets[0], "version", 999), "opset 999", "convert the network"),
+    "opset": (lambda model: setattr(model.opsets[0], "version", 999), "opset 999", "opset_version=13"),
     "op_type": (lambda model: model.graph.nodes[1].set_attribute("op_type", "Sum"), "node sum", "'Sum' is not known"),
     "ordinary": (lambda model: setattr(model, "properties", []), "ordinary ONNX model", "patchskip export"),
     "dense": (lambda model: setattr(model.graph, "nodes", [*model.graph.nodes, UNHEARD]), "odd", "Unheard"),
+    "newer": (as_opset_17, "odd", "Unheard", "opset 17", "opset_version=13"),
 }
 
 
