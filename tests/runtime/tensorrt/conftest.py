@@ -1,12 +1,39 @@
-"""Small exported models, as files."""
+"""Small exported models, as files, and the command that builds engines of them."""
 
 import gc
+import importlib.util
 import os
+import pathlib
+import subprocess
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+SOURCES = pathlib.Path(__file__).parents[3] / "src"
+
+
+@pytest.fixture
+def build(tmp_path):
+    """build(content, *options) -> (exit status, standard output, standard error) of `patchskip build m.patchskip.onnx`.
+
+    In tmp_path, with TensorRT for RTX, which needs no GPU to build. Nothing is deserialised: that needs one.
+    """
+    if importlib.util.find_spec("tensorrt_rtx") is None:
+        pytest.skip("needs TensorRT for RTX: pip install tensorrt_rtx==1.7.1.116")
+
+    def run(content, *options):
+        (tmp_path / "m.patchskip.onnx").write_bytes(content)
+        process = subprocess.run(
+            [sys.executable, "-m", "patchskip", "build", "m.patchskip.onnx", *options],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(SOURCES)},
+            capture_output=True,
+            text=True,
+        )
+        return process.returncode, process.stdout, process.stderr
+
+    return run
 
 
 @pytest.fixture(scope="session")

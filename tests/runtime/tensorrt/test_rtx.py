@@ -1,37 +1,13 @@
-"""Engines that are really built: TensorRT for RTX needs no GPU for that. Nothing is deserialised: that needs one."""
+"""Engines that are really built, with TensorRT for RTX."""
 
-import importlib.util
 import json
 import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from patchskip.plugins import library
 from patchskip.runtime.tensorrt import engine_log, onnx_file
-
-if importlib.util.find_spec("tensorrt_rtx") is None:
-    pytest.skip("needs TensorRT for RTX: pip install tensorrt_rtx==1.7.1.116", allow_module_level=True)
-ROOT = pathlib.Path(__file__).parents[3]
-
-
-def build(folder, content, *options):
-    """-> (exit status, standard output, standard error) of `patchskip build` for a model of that content."""
-    (folder / "m.patchskip.onnx").write_bytes(content)
-    process = subprocess.run(
-        [sys.executable, "-m", "patchskip", "build", "m.patchskip.onnx", *options],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-    )
-    return process.returncode, process.stdout, process.stderr
-
-
-def files(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def masked_sum():
@@ -68,10 +44,10 @@ def masked_sum():
     return model
 
 
-def test_a_small_engine(tmp_path):
-    status, out, err = build(tmp_path, masked_sum().encode(), "--verbose")
+def test_a_small_engine(build, tmp_path):
+    status, out, err = build(masked_sum().encode(), "--verbose")
     assert status == 0, err
-    assert files(tmp_path) == ["m.engine", "m.engine.json", "m.patchskip.onnx"]
+    assert sorted(os.listdir(tmp_path)) == ["m.engine", "m.engine.json", "m.patchskip.onnx"]
     assert "wrote m.engine" in out and "trtexec" not in out  # which loads no plugin in Python
     sidecar = json.loads((tmp_path / "m.engine.json").read_text())
     assert sidecar["engine"]["bytes"] == (tmp_path / "m.engine").stat().st_size
@@ -103,31 +79,36 @@ BAD = {
 }
 
 
+@pytest.fixture
+def refused(build, tmp_path):
+    """refused(content, options, words of the message)"""
+
+    def check(content, options, *words):
+        status, out, err = build(content, *options)
+        assert status == 2 and out == "" and err.count("\n") == 1 and "Traceback" not in err, (status, out, err)
+        assert err.startswith("patchskip: ") and all(word in err for word in words), err
+        assert os.listdir(tmp_path) == ["m.patchskip.onnx"]
+
+    return check
+
+
 @pytest.mark.parametrize("damage", BAD)
-def test_models_that_are_refused(tmp_path, damage):
+def test_models_that_are_refused(refused, damage):
     model = masked_sum()
     BAD[damage][0](model)
-    assert_refused(tmp_path, model.encode(), (), "m.patchskip.onnx", *BAD[damage][1:])
+    refused(model.encode(), (), "m.patchskip.onnx", *BAD[damage][1:])
 
 
-def test_files_that_are_refused(tmp_path):
+def test_files_that_are_refused(refused):
     whole = masked_sum().encode()
     for content in (b"", b"this is no network\n" * 50, whole[:-200]):
-        assert_refused(tmp_path, content, (), "m.patchskip.onnx", "not an ONNX file, or it is truncated")
+        refused(content, (), "m.patchskip.onnx", "not an ONNX file, or it is truncated")
 
 
-def test_plugins_that_are_refused(tmp_path):
-    assert_refused(tmp_path, masked_sum().encode(), ("--plugin", "none.so"), "none.so", "make plugin")
-    other = str(ROOT / "plugins" / "libpatchskip.so")
-    assert_refused(tmp_path, masked_sum().encode(), ("--plugin", other), "does not load", "make plugin")
+def test_plugins_that_are_refused(refused):
+    refused(masked_sum().encode(), ("--plugin", "none.so"), "none.so", "make plugin")
+    refused(masked_sum().encode(), ("--plugin", library.path()), "does not load", "make plugin")
 
 
-def test_a_full_disk(tmp_path):
-    assert_refused(tmp_path, masked_sum().encode(), ("-o", "/dev/full"), "cannot write /dev/full", "free some space")
-
-
-def assert_refused(folder, content, options, *words):
-    status, out, err = build(folder, content, *options)
-    assert status == 2 and out == "" and err.count("\n") == 1 and "Traceback" not in err, (status, out, err)
-    assert err.startswith("patchskip: ") and all(word in err for word in words), err
-    assert files(folder) == ["m.patchskip.onnx"]
+def test_a_full_disk(refused):
+    refused(masked_sum().encode(), ("-o", "/dev/full"), "cannot write /dev/full", "free some space")
