@@ -3,45 +3,11 @@
 import json
 import os
 
-import numpy as np
 import pytest
+from engines import masked_sum
 
 from patchskip.plugins import library
 from patchskip.runtime.tensorrt import engine_log, onnx_file
-
-
-def masked_sum():
-    """-> a model: one mask from another, and a sum that is kept."""
-    skip = onnx_file.Node(
-        op_type="PatchSkip", domain="patchskip", name="sum", inputs=["grown", "y.cache", "a", "b"], outputs=["y"]
-    )
-    mask = onnx_file.Node(op_type="PatchMask", domain="patchskip", name="grow", inputs=["active"], outputs=["grown"])
-    for node, attributes in (
-        (skip, {"op_type": "Add", "patch": 4, "activation": "PRelu", "activation_params": [0.25, 0.5, 0.75]}),
-        (mask, {"size": [8, 12], "patch": 4, "in_patch": [4], "windows": [1, 1, -1, 1, 1, 1, -1, 1]}),
-    ):
-        for name, value in attributes.items():
-            node.set_attribute(name, value)
-    value, pixels, grid = onnx_file.Value.of, (1, 8, 12, 3), (2, 3)
-    graph = onnx_file.Graph(
-        name="net",
-        nodes=[mask, skip],
-        inputs=[value("active", np.int32, grid)] + [value(name, np.float32, pixels) for name in ("a", "b", "y.cache")],
-        outputs=[value("y", np.float32, pixels), value("grown", np.int32, grid)],
-    )
-    opsets = [onnx_file.Opset(domain=domain, version=version) for domain, version in (("", 13), ("patchskip", 1))]
-    model = onnx_file.Model(ir_version=8, graph=graph, opsets=opsets)
-    metadata = {
-        "format": 1,
-        "inputs": [{"name": name, "shape": list(pixels), "dtype": "float32"} for name in ("a", "b")],
-        "outputs": [{"name": "y", "shape": list(pixels)}],
-        "states": [{"input": "y.cache", "output": "y", "kind": "cache", "shape": list(pixels)}],
-        "masks": [],
-        "layers": [],
-        "dense": [],
-    }
-    model.set_property("patchskip", json.dumps(metadata))
-    return model
 
 
 def test_a_small_engine(build, tmp_path):
