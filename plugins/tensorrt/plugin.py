@@ -27,32 +27,52 @@ def register(trt, device, report):
     in a plugin; TensorRT may go on after one as if nothing had happened, or crash.
     """
     if trt not in _registered:
-        registry, plugin = trt.get_plugin_registry(), _plugin_class(trt, report)
-        _registered[trt] = [_creator_class(trt, plugin, device)(operator) for operator in OPERATORS]
+        registry, reported = trt.get_plugin_registry(), _reporting(report)
+        creator_class = _creator_class(trt, _plugin_class(trt, reported), device, reported)
+        _registered[trt] = [creator_class(operator) for operator in OPERATORS]
         for creator in _registered[trt]:
             registry.register_creator(creator, NAMESPACE)
 
 
-def _creator_class(trt, plugin, device):
+def _reporting(report):
+    """-> a decorator of methods, which reports the exceptions that leave them."""
+
+    def reported(method):
+        @functools.wraps(method)
+        def call(self, *arguments):
+            try:
+                return method(self, *arguments)
+            except Exception as error:
+                report("{}: {}".format(self.operator, one_line(error)))
+                raise
+
+        return call
+
+    return reported
+
+
+def _creator_class(trt, plugin, device, reported):
     class Creator(trt.IPluginCreatorV3One):  # type: ignore[name-defined]
         def __init__(self, operator):
             trt.IPluginCreatorV3One.__init__(self)
             self.name, self.plugin_version, self.plugin_namespace = operator, VERSION, NAMESPACE
+            self.operator = operator
             # The parser passes on the attributes that are named here, of whatever type they are. A collection does not
             # keep its fields alive.
             names = attribute_names(operator)
             self._fields = [trt.PluginField(name, np.empty(0), trt.PluginFieldType.UNKNOWN) for name in names]
             self.field_names = trt.PluginFieldCollection(self._fields)
 
+        @reported
         def create_plugin(self, name, fields, phase):
             attributes = {field.name: _value(trt, field) for field in fields}
             planned_for = attributes.pop(PLANNED_FOR, device)
-            return plugin(Node(self.name, attributes), tuple(int(n) for n in planned_for))
+            return plugin(Node(self.operator, attributes), tuple(int(n) for n in planned_for))
 
     return Creator
 
 
-def _plugin_class(trt, report):
+def _plugin_class(trt, reported):
     can_alias = hasattr(trt, "IPluginV3OneBuildV2")  # TensorRT 10.3
     build = trt.IPluginV3OneBuildV2 if can_alias else trt.IPluginV3OneBuild
     capabilities = trt.IPluginV3, trt.IPluginV3OneCore, build, trt.IPluginV3OneRuntime
@@ -63,24 +83,13 @@ def _plugin_class(trt, report):
     def tensors(descriptions):
         return [(tuple(d.dims), dtypes[d.type]) for d in descriptions]
 
-    def reported(method):
-        @functools.wraps(method)
-        def call(self, *arguments):
-            try:
-                return method(self, *arguments)
-            except Exception as error:
-                report("{}: {}".format(self.plugin_name, one_line(error)))
-                raise
-
-        return call
-
     class Plugin(*capabilities):  # type: ignore[misc]
         def __init__(self, node, device):
             for capability in capabilities:
                 capability.__init__(self)
             self.plugin_name, self.plugin_version, self.plugin_namespace = node.operator, VERSION, NAMESPACE
             self.num_outputs = node.outputs
-            self._node, self._device = node, device
+            self.operator, self._node, self._device = node.operator, node, device
             stored = dict(node.attributes, **{PLANNED_FOR: device})
             self._fields = [_field(trt, name, value) for name, value in stored.items()]
 

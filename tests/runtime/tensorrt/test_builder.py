@@ -14,7 +14,7 @@ from patchskip.runtime.tensorrt import builder, loading, onnx_file
 
 PLUGIN = {"kind": "c++", "version": "1", "sha256": "00", "path": "/p.so"}
 LAYER = "Layer(PluginV2): sum, Tactic: 0, y.cache[Float(1,8,12,3)] -> y[Float(1,8,12,3)]"
-COPY = "Layer(Reformat): Reformatting CopyNode for Input Tensor 1 to sum, Tactic: 0, y.cache[Float(1,8,12,3)] -> c[Half(1)]"
+COPY = "Layer(Reformat): Reformatting CopyNode for Input Tensor 1 to sum, Tactic: 0, y.cache[Float(8)] -> c[Half(8)]"
 
 
 class ILogger:
