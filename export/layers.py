@@ -56,7 +56,7 @@ def node_macs(graph: Graph, node: Node) -> int:
     if node.domain not in ("", PSEUDO) or not all(name in graph.shapes for name in node.inputs[:2] + node.outputs[:1]):
         return 0
     out = graph.shapes[node.output]
-    if node.op_type == "Conv":
+    if node.op_type in ("Conv", "DeformConv"):
         return int(np.prod(out) * np.prod(graph.shapes[node.inputs[1]][1:]))
     if node.op_type == "ConvTranspose":
         return int(np.prod(graph.shapes[node.inputs[0]]) * np.prod(graph.shapes[node.inputs[1]][1:]))

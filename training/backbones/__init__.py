@@ -43,8 +43,8 @@ def _pose(stride: int, **options) -> Backbone:
     return Backbone("mobilehumanpose.MobileHumanPose", (256, 256), stride, "imagenet", ("heatmaps",), options)
 
 
-def _fairmot(factory: str) -> Backbone:
-    return Backbone(f"fairmot.{factory}", (608, 1088), 32, "unit", ("hm", "wh", "id", "reg"))
+def _fairmot(factory: str, **options) -> Backbone:
+    return Backbone(f"fairmot.{factory}", (608, 1088), 32, "unit", ("hm", "wh", "id", "reg"), options)
 
 
 BACKBONES = {
@@ -52,7 +52,9 @@ BACKBONES = {
     "mobilehumanpose-18": _pose(64, joints=18),
     "mobilehumanpose-large": _pose(32, large=True),
     "mobilehumanpose-large-18": _pose(32, large=True, joints=18),
-    "fairmot-dlaconv": _fairmot("FairMOT"),
+    "fairmot-dlaconv": _fairmot("FairMOT", deformable=False),
+    "fairmot-dla": _fairmot("FairMOT", deformable=True),
+    "fairmot-yolo": _fairmot("FairMOTLight"),
 }
 
 

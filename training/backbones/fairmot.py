@@ -9,41 +9,60 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from . import yolov5
+from .deformable import DeformableConv
 from .dla import CHANNELS, DLA34
 from .dla_up import DLAUp, IDAUp
 
-HEADS = {
-    "hm": 1,
-    "wh": 4,
-    "id": 128,
-    "reg": 2,
-}  # centres (logits), left-top-right-bottom, embedding, offset of a centre
-FINEST, COARSEST = 2, 4  # levels of DLA that reach the heads: strides 4 to 16
+# Centres (logits), distances to left, top, right and bottom, embedding, offset of a centre within its pixel.
+HEADS = {"hm": 1, "wh": 4, "id": 128, "reg": 2}
+FINEST, COARSEST = 2, 4  # levels of DLA-34 that reach the heads: strides 4 to 16
 
 
-def plain(c_in: int, c_out: int) -> nn.Module:
-    return nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
+class Heads(nn.Module):
+    """What both variants end in: a 3x3 and a 1x1 convolution for each head."""
 
-
-def head(c_in: int, c_wide: int, c_out: int, activation: type[nn.Module]) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(c_in, c_wide, 3, padding=1), activation(), nn.Conv2d(c_wide, c_out, 1))
-
-
-class FairMOT(nn.Module):
-    """With DLA-34. [N, 3, H, W], a multiple of 32, of RGB / 255 -> for each head [N, its channels, H / 4, W / 4]."""
-
-    def __init__(self, heads: Mapping[str, int] = HEADS):
+    def __init__(self, heads: Mapping[str, int], c_in: int, c_wide: int, activation: type[nn.Module]):
         super().__init__()
-        channels = CHANNELS[FINEST:]
-        self.base = DLA34()
-        self.dla_up = DLAUp(plain, channels)
-        kept = channels[: COARSEST - FINEST + 1]
-        self.ida_up = IDAUp(plain, kept[0], kept, [2**i for i in range(len(kept))])
         self.heads = list(heads)
         for name, c_out in heads.items():
-            self.add_module(name, head(channels[0], 256, c_out, nn.ReLU))
+            wide = nn.Conv2d(c_in, c_wide, 3, padding=1)
+            self.add_module(name, nn.Sequential(wide, activation(), nn.Conv2d(c_wide, c_out, 1)))
+
+    def read(self, features: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.get_submodule(name)(features) for name in self.heads)
+
+
+class FairMOT(Heads):
+    """With DLA-34. [N, 3, H, W], a multiple of 32, of RGB / 255 -> for each head [N, its channels, H / 4, W / 4].
+
+    deformable: the convolutions behind DLA-34, as published, or plain ones (dlaconv).
+    """
+
+    def __init__(self, deformable: bool):
+        channels = CHANNELS[FINEST:]
+        super().__init__(HEADS, channels[0], 256, nn.ReLU)
+        convolution = DeformableConv if deformable else _plain
+        self.base = DLA34()
+        self.dla_up = DLAUp(convolution, channels)
+        self.kept = COARSEST - FINEST + 1
+        self.ida_up = IDAUp(convolution, channels[0], channels[: self.kept], [2**i for i in range(self.kept)])
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        maps = self.dla_up(self.base(x)[FINEST:])[: COARSEST - FINEST + 1]
-        finest = self.ida_up(maps)[-1]
-        return tuple(self.get_submodule(name)(finest) for name in self.heads)
+        maps = self.dla_up(self.base(x)[FINEST:])
+        return self.read(self.ida_up(maps[: self.kept])[-1])
+
+
+class FairMOTLight(Heads):
+    """With YOLOv5s. Input and outputs as of FairMOT."""
+
+    def __init__(self) -> None:
+        super().__init__({**HEADS, "id": 64}, yolov5.CHANNELS, 64, nn.SiLU)
+        self.backbone = yolov5.YOLOv5s()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return self.read(self.backbone(x))
+
+
+def _plain(c_in: int, c_out: int) -> nn.Module:
+    return nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)

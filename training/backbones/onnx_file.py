@@ -11,7 +11,7 @@ from torch import nn
 
 from patchskip.runtime.files import atomic_path
 
-OPSET = 13  # the newest that TensorRT 8.2 reads
+OPSET = 13  # the newest that TensorRT 8.2 reads; a module that needs a newer one says so
 
 
 def write_onnx(model: nn.Module, size: tuple[int, int], outputs: Sequence[str], path: str | os.PathLike) -> None:
@@ -24,6 +24,6 @@ def write_onnx(model: nn.Module, size: tuple[int, int], outputs: Sequence[str], 
             target,
             input_names=["images"],
             output_names=list(outputs),
-            opset_version=OPSET,
+            opset_version=max(getattr(module, "opset", OPSET) for module in model.modules()),
             dynamo=False,
         )

@@ -4,10 +4,12 @@ import functools
 
 import pytest
 
-pytest.importorskip("torch", reason="the backbones need torch: pip install 'patchskip[train]'")
+torch = pytest.importorskip("torch", reason="the backbones need torch: pip install 'patchskip[train]'")
 
 from patchskip.training.backbones import BACKBONES  # noqa: E402
 from patchskip.training.backbones.initial import set_random_weights  # noqa: E402
+
+torch.set_num_threads(1)  # more of them wait for each other when the machine is busy
 
 
 @functools.lru_cache(maxsize=None)

@@ -54,7 +54,7 @@ def test_other_joints(network, tmp_path):
 def test_another_network(network, tmp_path):
     torch.save(network(POSE).state_dict(), tmp_path / "net.pth")
     text = refused(BACKBONES[TRACK].build(), tmp_path / "net.pth")
-    assert "299 missing (base.base_layer.0.weight, " in text and "339 unexpected (first_conv.0.weight, " in text
+    assert "299 missing (hm.0.weight, " in text and "339 unexpected (first_conv.0.weight, " in text
     assert "mobilehumanpose fits best" in text
 
 

@@ -14,6 +14,8 @@ PARAMETERS = {
     "mobilehumanpose-large": (3_697_440, 397, "11e7451ffb6934a1"),
     "mobilehumanpose-large-18": (3_648_096, 397, "ae9d3df6ca176061"),
     "fairmot-dlaconv": (19_196_983, 354, "6f9f16d148d89c47"),
+    "fairmot-dla": (19_836_711, 402, "2ca05a464f7b898a"),
+    "fairmot-yolo": (5_013_703, 334, "22336a064e1b4d97"),
 }
 SHAPES = {
     "mobilehumanpose": {
@@ -35,6 +37,18 @@ SHAPES = {
         "ida_up.up_2.weight": [64, 1, 8, 8],
         "wh.2.bias": [4],
         "id.2.weight": [128, 256, 1, 1],
+    },
+    "fairmot-dla": {
+        "dla_up.ida_0.proj_1.conv.weight": [256, 512, 3, 3],
+        "dla_up.ida_0.proj_1.conv.bias": [256],
+        "dla_up.ida_0.proj_1.conv.conv_offset_mask.weight": [27, 512, 3, 3],
+    },
+    "fairmot-yolo": {
+        "backbone.model.0.conv.conv.weight": [32, 12, 3, 3],
+        "backbone.model.4.m.2.cv2.bn.running_var": [64],
+        "backbone.model.8.cv2.conv.weight": [512, 1024, 1, 1],
+        "backbone.model.21.cv3.conv.weight": [64, 64, 1, 1],
+        "id.2.weight": [64, 64, 1, 1],
     },
 }
 
