@@ -22,6 +22,8 @@ const OpType kOpTypes[] = {
     {"AveragePool", plan_pool, nullptr},
     {"Resize", plan_resize, nullptr},
     {"Image", plan_image, nullptr},
+    {"Concat", plan_concat, nullptr},
+    {"ChannelMap", plan_channel_map, pack_channel_map},
 };
 // clang-format on
 

@@ -115,6 +115,8 @@ struct OpType {
   void (*pack)(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype dtype, Constants*);
 };
 
+void plan_channel_map(SkipNode*);
+void plan_concat(SkipNode*);
 void plan_depthwise(SkipNode*);
 void plan_flatten(SkipNode*);
 void plan_image(SkipNode*);
@@ -122,6 +124,7 @@ void plan_pointwise(SkipNode*);
 void plan_pool(SkipNode*);
 void plan_resize(SkipNode*);
 
+void pack_channel_map(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
 void pack_depthwise(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
 
 // For what a depthwise convolution is a part of.

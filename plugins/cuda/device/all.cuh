@@ -1,6 +1,8 @@
 // Every kernel of the list.
 #pragma once
+#include "channel_map.cuh"
 #include "commit.cuh"
+#include "concat.cuh"
 #include "copy.cuh"
 #include "depthwise.cuh"
 #include "flatten.cuh"

@@ -42,6 +42,14 @@ PS_DEVICE void add_product(Vec<n>* sum, const Vec<n>& a, const Vec<n>& b) {
   for (int i = 0; i < n; ++i) sum->v[i] += a.v[i] * b.v[i];
 }
 
+// The place of a value in a tensor [1, height, width, channels].
+PS_DEVICE long long index_of(int y, int x, int width, int channels, int channel) {
+  return (static_cast<long long>(y) * width + x) * channels + channel;
+}
+PS_DEVICE long long index_of(const Place& place, int width, int channels, int channel) {
+  return index_of(place.y, place.x, width, channels, channel);
+}
+
 // Runs body(place, channel) for every active pixel of the grid and every n of its channels, of which `channel` is the
 // first. by_vectors: by the number of these.
 template <int n, typename Body>

@@ -17,8 +17,8 @@ PS_DEVICE void depthwise(const DepthwiseParams& p) {
     const Taps columns = taps_of(place.x, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left, p.in_width, p.transposed);
     Vec<n> sum = Channels<n>::load(p.bias + channel);
     for (int i = 0; i < rows.count; ++i) {
-      const long long row = rows.at + i * rows.at_step;
-      const T* x = input + (row * p.in_width + columns.at) * p.channels + channel;
+      const int y = rows.at + i * rows.at_step;
+      const T* x = input + index_of(y, columns.at, p.in_width, p.channels, channel);
       const int tap = (rows.tap + i * rows.tap_step) * w.kernel_w + columns.tap;
       const T* weights = all_weights + tap * p.channels + channel;
 #pragma unroll 2
@@ -28,8 +28,8 @@ PS_DEVICE void depthwise(const DepthwiseParams& p) {
         weights += columns.tap_step * p.channels;
       }
     }
-    const long long pixel = static_cast<long long>(place.y) * p.out_width + place.x;
-    Channels<n>::finish(p.finish, sum, channel, pixel * p.channels + channel, static_cast<T*>(p.out));
+    const long long at = index_of(place, p.out_width, p.channels, channel);
+    Channels<n>::finish(p.finish, sum, channel, at, static_cast<T*>(p.out));
   });
 }
 
@@ -57,7 +57,7 @@ PS_DEVICE void depthwise_tile(const DepthwiseParams& p) {
         weights[0][i] = Channels<n>::load(all_weights + (row * kernel + i) * p.channels + channel);
       }
       const bool inside = top + row >= 0 && top + row < p.in_height;
-      const T* from = input + (static_cast<long long>(top + row) * p.in_width + left) * p.channels + channel;
+      const T* from = input + index_of(top + row, left, p.in_width, p.channels, channel);
       Vec<n> values[reach] = {};
 #pragma unroll
       for (int i = 0; i < reach; ++i) {
@@ -77,9 +77,8 @@ PS_DEVICE void depthwise_tile(const DepthwiseParams& p) {
     for (int i = 0; i < side * side; ++i) {
       const int out_y = y + i / side, out_x = x + i % side;
       if (out_y >= p.out_height || out_x >= p.out_width) continue;
-      const long long pixel = static_cast<long long>(out_y) * p.out_width + out_x;
-      Channels<n>::finish(p.finish, sums[i / side][i % side], channel, pixel * p.channels + channel,
-                          static_cast<T*>(p.out));
+      const long long at = index_of(out_y, out_x, p.out_width, p.channels, channel);
+      Channels<n>::finish(p.finish, sums[i / side][i % side], channel, at, static_cast<T*>(p.out));
     }
   });
 }

@@ -2,7 +2,9 @@
 //
 // KERNEL(name, Params, threads of a block, blocks that a multiprocessor should hold at once, the device function)
 #pragma once
+#include "channel_map_params.h"
 #include "commit_params.h"
+#include "concat_params.h"
 #include "copy_params.h"
 #include "depthwise_params.h"
 #include "flatten_params.h"
@@ -26,6 +28,8 @@
   KERNEL(name##_f16x4, DepthwiseParams, 128, blocks, depthwise_tile<half, 4, __VA_ARGS__>)
 
 #define PS_CUDA_KERNELS(KERNEL)                                            \
+  PS_PER_TYPE(KERNEL, channel_map, ChannelMapParams, 256, 6, channel_map)  \
+  PS_PER_TYPE(KERNEL, concat, ConcatParams, 256, 6, concat)                \
   KERNEL(copy, CopyParams, 256, 4, copy_words)                             \
   PS_PER_TYPE(KERNEL, depthwise, DepthwiseParams, 128, 8, depthwise)       \
   PS_DEPTHWISE(KERNEL, depthwise_3x3, 8, 3, 1, 1)                          \
@@ -44,7 +48,7 @@
   KERNEL(image_f32, ImageParams, 256, 4, import_image<float>)              \
   KERNEL(image_f16, ImageParams, 256, 4, import_image<half>)               \
   KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                        \
-  PS_PER_TYPE(KERNEL, pointwise, PointwiseParams, 256, 4, pointwise)       \
+  PS_PER_TYPE(KERNEL, pointwise, PointwiseParams, 256, 6, pointwise)       \
   PS_PER_TYPE(KERNEL, pool, PoolParams, 256, 4, pool)                      \
   PS_PER_TYPE(KERNEL, resize, ResizeParams, 256, 4, resize)
 // clang-format on

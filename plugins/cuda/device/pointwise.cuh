@@ -14,7 +14,7 @@ template <typename T, int n>
 PS_DEVICE void pointwise(const PointwiseParams& p) {
   const T *a = static_cast<const T*>(p.a), *b = static_cast<const T*>(p.b);
   for_each_vector<n>(p.grid, p.by_vectors, [&](const Place& place, int channel) {
-    const long long at = (static_cast<long long>(place.y) * p.grid.width + place.x) * p.channels + channel;
+    const long long at = index_of(place, p.grid.width, p.channels, channel);
     Vec<n> value = Channels<n>::load(a + at);
     if (p.kind != kIdentity) {
       const Vec<n> other = Channels<n>::load(b + at);

@@ -36,8 +36,7 @@ PS_DEVICE void pool(const PoolParams& p) {
 #pragma unroll
     for (int i = 0; i < n; ++i) result.v[i] = p.average ? 0.0f : -infinity();
     for (int i = 0; i < rows.count; ++i) {
-      const long long row = rows.at + i * rows.at_step;
-      const T* x = input + (row * p.in_width + columns.at) * p.channels + channel;
+      const T* x = input + index_of(rows.at + i * rows.at_step, columns.at, p.in_width, p.channels, channel);
       for (int j = 0; j < columns.count; ++j, x += columns.at_step * p.channels) {
         pool_value(&result, Channels<n>::load(x), p.average);
       }
@@ -47,7 +46,7 @@ PS_DEVICE void pool(const PoolParams& p) {
 #pragma unroll
       for (int i = 0; i < n; ++i) result.v[i] /= count;
     }
-    const long long at = (static_cast<long long>(place.y) * p.grid.width + place.x) * p.channels + channel;
+    const long long at = index_of(place, p.grid.width, p.channels, channel);
     Channels<n>::finish(p.finish, result, channel, at, static_cast<T*>(p.out));
   });
 }

@@ -33,7 +33,7 @@ PS_DEVICE void resize(const ResizeParams& p) {
   for_each_vector<n>(p.grid, p.by_vectors, [&](const Place& place, int channel) {
     const Sample row = sample(p.rows, place.y, p.in_height), column = sample(p.columns, place.x, p.in_width);
     const auto value = [&](int y, int x_at) {
-      return Channels<n>::load(x + (static_cast<long long>(y) * p.in_width + x_at) * p.channels + channel);
+      return Channels<n>::load(x + index_of(y, x_at, p.in_width, p.channels, channel));
     };
     Vec<n> result = value(row.first, column.first);
     if (p.linear) {
@@ -41,7 +41,7 @@ PS_DEVICE void resize(const ResizeParams& p) {
       const Vec<n> right = mixed(value(row.first, column.second), value(row.second, column.second), row.share);
       result = mixed(left, right, column.share);
     }
-    const long long at = (static_cast<long long>(place.y) * p.grid.width + place.x) * p.channels + channel;
+    const long long at = index_of(place, p.grid.width, p.channels, channel);
     Channels<n>::finish(p.finish, result, channel, at, static_cast<T*>(p.out));
   });
 }

@@ -9,7 +9,9 @@ from patchskip.runtime.errors import PatchskipError
 from .native import Memory, Refused
 
 # op_types whose kernels are written; the others' cases skip
-WRITTEN = "PatchMask PatchGate Conv ConvTranspose Add Mul Identity Flatten Image Resize MaxPool AveragePool".split()
+WRITTEN = (
+    "PatchMask PatchGate Conv ConvTranspose Add Mul Identity Flatten Image Resize MaxPool AveragePool Concat ChannelMap"
+).split()
 
 
 class Planned:
