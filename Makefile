@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 LIBRARY := plugins/libpatchskip.so
 CPP := $(shell find plugins -name '*.cpp' -o -name '*.cc' -o -name '*.h' -o -name '*.cuh' -o -name '*.cu')
 
-.PHONY: all demo test test-slow lint format aarch64 kernels gpu-check clean
+.PHONY: all demo test test-slow lint format aarch64 kernels gpu-check plugin clean
 
 all: $(LIBRARY)
 
@@ -57,5 +57,10 @@ kernels: $(VENV)/installed
 gpu-check: $(VENV)/installed $(LIBRARY)
 	$(BIN)/python -m patchskip.benchmarks.gpu_check $(MODELS) -o docs/measurements
 
+# The TensorRT plugin, for this machine's GPU or SM=53,87 and the headers that are installed or TENSORRT_INCLUDE=folder.
+# On a Jetson too: Python 3.6 and numpy will do.
+plugin:
+	PYTHONPATH=src $(or $(wildcard $(BIN)/python),$(PYTHON)) -m patchskip.plugins.tensorrt.build
+
 clean:
-	rm -rf $(VENV) $(LIBRARY) build dist demo src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LIBRARY) plugins/libpatchskip_tensorrt.so build dist demo src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

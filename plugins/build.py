@@ -71,9 +71,32 @@ def build_emulation(output, cxx=None, verbose=False):
     return _link(objects, output, ["-shared", "-Wl,--no-undefined"], cxx, machine, verbose)
 
 
+def build_tensorrt(output, adapter, cubins, include=(), cxx=None, verbose=False):
+    """Builds the TensorRT plugin at `output`: plugins/tensorrt/build.py. Nothing of TensorRT or CUDA is linked.
+
+    adapter: the source that knows TensorRT. cubins: that which holds the kernels. include: folders of the adapter's.
+    """
+    cxx, machine = _tools(cxx, None)
+    headers = ["-Wno-deprecated-declarations"] + ["-isystem" + path for path in include]
+    objects = _compile(_sources("common") + _planner() + _without_tensorrt() + [cubins], cxx, machine, verbose)
+    objects += _compile([adapter], cxx, machine, verbose, headers)
+    flags = ["-shared", "-Wl,--no-undefined", "-Wl,--no-as-needed", "-ldl"]
+    return _link(objects, output, flags, cxx, machine, verbose)
+
+
 def target(cxx=None):
     """The machine that the compiler makes code for, as `uname -m` names it."""
     return _tools(cxx, None)[1]
+
+
+def compiler(cxx=None):
+    """The compiler's command, as a list."""
+    return _tools(cxx, None)[0]
+
+
+def folder(cxx=None):
+    """Where what is made on the way lies."""
+    return _build_folder(target(cxx))
 
 
 def _tools(cxx, machine):
@@ -98,8 +121,16 @@ def _sources(folder):
     return sorted(glob.glob(os.path.join(PLUGINS, folder, "*.cc")))
 
 
-def _compile(sources, cxx, machine, verbose):
-    """Compiles the sources whose objects are out of date; -> all the objects."""
+def _planner():
+    return [source for source in _sources("cuda") if os.path.basename(source) != "c_api.cc"]
+
+
+def _without_tensorrt():
+    return [source for source in _sources("tensorrt") if not os.path.basename(source).startswith("plugin_")]
+
+
+def _compile(sources, cxx, machine, verbose, extra=()):
+    """Compiles the sources whose objects are out of date; -> all the objects. extra: flags, beside FLAGS."""
     folder = _build_folder(machine)
     isas = ISAS.get(machine, OTHER_MACHINE)
     everything = glob.glob(os.path.join(PLUGINS, "**"), recursive=True)
@@ -107,11 +138,11 @@ def _compile(sources, cxx, machine, verbose):
     newest_header = _newest(headers)
     objects, commands = [], []
     for source in sources:
-        name = os.path.relpath(source, PLUGINS)
+        name = os.path.relpath(source, PLUGINS).replace(os.pardir + os.sep, "")
         variants = [("-" + isa, ["-DPS_ISA=" + isa] + flags) for isa, flags in isas] if name == KERNELS else [("", [])]
         for suffix, flags in variants:
             made = os.path.join(folder, name[: -len(".cc")].replace(os.sep, "-") + suffix + ".o")
-            command = cxx + FLAGS + ["-I" + PLUGINS] + flags + _extra_flags() + ["-c", source, "-o", made]
+            command = cxx + FLAGS + ["-I" + PLUGINS] + list(extra) + flags + _extra_flags() + ["-c", source, "-o", made]
             objects.append(made)
             if _is_stale(made, max(newest_header, os.path.getmtime(source)), made + ".command", command):
                 commands.append((made + ".command", command))

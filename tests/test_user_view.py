@@ -16,7 +16,7 @@ import pytest
 from patchskip.runtime import cli
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "plugins" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "plugins").rglob("README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGES = ["runtime", "plugins", "export", "training", "benchmarks"]
 USES_THE_LIBRARY = """
 import patchskip.plugins.library as library

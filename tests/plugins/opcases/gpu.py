@@ -32,13 +32,16 @@ class Gpu:
         workspace = self._gpu.allocate(plan.workspace_bytes)
         self._stream.fill32(workspace.address, NAN, plan.workspace_bytes // 4)
         inputs, outputs = ([addresses.get(id(a)) for a in arrays] for arrays in (planned.inputs, memory.outputs))
-        for launch in plan.launches(inputs, outputs, workspace.address):
-            self._stream.launch(self._module.function(launch.kernel), launch)
+        self._compute(planned, inputs, outputs, workspace.address)
         for guarded, buffer in held:
             self._stream.download(guarded.memory, buffer.address)
         self._stream.synchronize("running " + problem.name)
         memory.check()
         return memory.outputs
+
+    def _compute(self, planned, inputs, outputs, workspace):
+        for launch in planned.plan.launches(inputs, outputs, workspace):
+            self._stream.launch(self._module.function(launch.kernel), launch)
 
     def _upload(self, array):
         buffer = self._gpu.allocate(array.nbytes)

@@ -15,7 +15,10 @@ WRITTEN = (
 
 
 class Planned:
-    """memory, plan; inputs: arrays, of which the last is `constants` unless that is None. Raises Refused."""
+    """problem, memory, plan, attributes; inputs: arrays, of which the last is `constants` unless that is None.
+
+    Raises Refused.
+    """
 
     def __init__(self, problem, sm, multiprocessors):
         if problem.attributes.get("op_type", problem.operator) not in WRITTEN:
@@ -23,19 +26,20 @@ class Planned:
         group = problem.attributes.get("group")
         if group and (group != problem.inputs[2].shape[3] or group != problem.inputs[4].size):
             pytest.skip("not written yet")
-        self.memory = memory = Memory(problem)
+        self.problem, self.memory = problem, Memory(problem)
+        memory = self.memory
         try:
             inputs = [
                 array if array is None or i in problem.constants else (array.shape, array.dtype)
                 for i, array in enumerate(memory.inputs)
             ]
-            attributes, described = planning.packed(problem.operator, problem.attributes, inputs, _dtype(problem))
+            self.attributes, described = planning.packed(problem.operator, problem.attributes, inputs, _dtype(problem))
             self.inputs = [array for i, array in enumerate(memory.inputs) if i not in problem.constants]
             self.constants = described[-1] if len(described) > len(self.inputs) else None
             self.inputs += described[len(self.inputs) :]
             shapes = [None if a is None else (a.shape, a.dtype) for a in self.inputs]
             self.plan = planning.Plan(
-                problem.operator, attributes, shapes, len(memory.outputs), sm=sm, multiprocessors=multiprocessors
+                problem.operator, self.attributes, shapes, len(memory.outputs), sm=sm, multiprocessors=multiprocessors
             )
             for (shape, dtype), array in zip(self.plan.outputs, memory.outputs):
                 if (shape, dtype) != (array.shape, array.dtype):
