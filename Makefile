@@ -50,11 +50,11 @@ aarch64: $(INSTALLED)
 	$(BIN)/python -m pytest tests/plugins -k aarch64
 
 # The table of the CUDA kernels' registers, shared memory and occupancy; needs no GPU.
-kernels: $(VENV)/installed
+kernels: $(INSTALLED)
 	$(BIN)/python -m patchskip.benchmarks.kernels -o docs/measurements/cuda-kernels.md
 
 # Needs an NVIDIA GPU. MODELS: what `patchskip export` wrote; by default the demonstration's network.
-gpu-check: $(VENV)/installed $(LIBRARY)
+gpu-check: $(INSTALLED) $(LIBRARY)
 	$(BIN)/python -m patchskip.benchmarks.gpu_check $(MODELS) -o docs/measurements
 
 # The TensorRT plugin, for this machine's GPU or SM=53,87 and the headers that are installed or TENSORRT_INCLUDE=folder.
