@@ -13,12 +13,13 @@ EXTRAS = {
     "cpu": ["onnxruntime", "opencv-python-headless"],
     "export": ["onnx"],
     "report": ["opencv-python-headless"],
-    "cuda": ["nvidia-cuda-nvrtc-cu12; sys_platform == 'linux'"],
     "dev": ["pytest", "ruff", "mypy", "clang-format", "build"],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
-EXTRAS["rtx"] = ["tensorrt_rtx; platform_machine == 'x86_64'"]  # apart from all: 95 MB, of use with a recent GPU
-EXTRAS["train"] = ["onnx", "torch"]  # apart from all: outside of CPU-only indexes torch brings gigabytes of CUDA
+# Apart from all, for their size:
+EXTRAS["cuda"] = ["nvidia-cuda-nvrtc-cu12; sys_platform == 'linux'"]  # 86 MB: compiles CUDA kernels without CUDA
+EXTRAS["rtx"] = ["tensorrt_rtx; platform_machine == 'x86_64'"]  # 95 MB: of use with a recent GPU
+EXTRAS["train"] = ["onnx", "torch"]  # outside of CPU-only indexes torch brings gigabytes of CUDA
 
 
 class BuildNative(build_ext):
