@@ -10,6 +10,7 @@ from patchskip.plugins import build
 from patchskip.runtime.errors import PatchskipError
 
 ALIGNMENT = 256  # of a GPU's memory
+FENCE = np.full(64, 0x7FC17FC1, np.uint32).view(np.uint8)  # NaN, but not what uninitialised memory holds
 
 
 @functools.lru_cache(maxsize=None)
@@ -34,12 +35,16 @@ def execute(plan, inputs, outputs, last_first=False):
     last_first: the order of threads and blocks; a kernel without races gives the same in both. Raises PatchskipError
     when a kernel does what a GPU forbids.
     """
-    workspace = np.full(plan.workspace_bytes + ALIGNMENT, 0xFF, np.uint8)  # NaN
-    start = workspace.ctypes.data + -workspace.ctypes.data % ALIGNMENT
+    memory = np.full(plan.workspace_bytes + ALIGNMENT + FENCE.size, 0xFF, np.uint8)  # NaN
+    workspace = memory[-memory.ctypes.data % ALIGNMENT :]
+    fence = workspace[plan.workspace_bytes :][: FENCE.size]
+    fence[:] = FENCE
     addresses = [[None if a is None else a.ctypes.data for a in arrays] for arrays in (inputs, outputs)]
-    for launch in plan.launches(addresses[0], addresses[1], start):
+    for launch in plan.launches(addresses[0], addresses[1], workspace.ctypes.data):
         error = load().ps_emulate(
             launch.kernel.encode(), launch.blocks, launch.threads, launch.shared_bytes, launch.params, int(last_first)
         )
         if error:
             raise PatchskipError("{}: {}".format(launch.kernel, error.decode()))
+        if (fence != FENCE).any():
+            raise PatchskipError("{}: it wrote beyond its workspace".format(launch.kernel))

@@ -41,11 +41,9 @@ class Planned:
             self.plan = planning.Plan(
                 problem.operator, self.attributes, shapes, len(memory.outputs), sm=sm, multiprocessors=multiprocessors
             )
-            for (shape, dtype), array in zip(self.plan.outputs, memory.outputs):
-                if (shape, dtype) != (array.shape, array.dtype):
-                    raise PatchskipError("an output is {} {}".format(dtype, shape))
         except PatchskipError as error:
             raise Refused(str(error)) from None
+        assert self.plan.outputs == [(array.shape, array.dtype) for array in memory.outputs]
 
 
 def _dtype(problem):
