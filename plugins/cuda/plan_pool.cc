@@ -5,6 +5,13 @@
 namespace patchskip {
 namespace cuda {
 
+namespace {
+
+// With a thread for each of so few pixels the GPU would idle: the means over a whole tensor of squeeze-and-excitation.
+bool large_windows(const Window& w, int64_t work) { return w.kernel_h * w.kernel_w >= 64 && work < 4096; }
+
+}  // namespace
+
 void plan_pool(SkipNode* node) {
   node->expect_own(1);
   const WindowAttributes shape(node->attributes);
@@ -26,8 +33,15 @@ void plan_pool(SkipNode* node) {
   Bindings bindings = node->bindings(p.finish, p.grid);
   bindings.push_back({&p.x, input(2)});
   bindings.push_back({&p.out, node->target});
-  node->builder.launch("pool" + suffix(node->dtype, p.channels), slots(p.grid) * p.by_vectors.divisor, 256,
-                       active_shared_bytes(p.grid), p, bindings);
+  const std::string type = suffix(node->dtype, p.channels);
+  const int shared = active_shared_bytes(p.grid);
+  if (large_windows(p.window, node->out.pixels() * vectors(p.channels))) {
+    const int pieces = (vectors(p.channels) + kPoolVectors - 1) / kPoolVectors;
+    p.by_pieces = make_divisor(pieces);
+    node->builder.launch("pool_large" + type, slots(p.grid) * pieces, 1, shared, p, bindings);
+  } else {
+    node->builder.launch("pool" + type, slots(p.grid) * vectors(p.channels), 256, shared, p, bindings);
+  }
 }
 
 }  // namespace cuda

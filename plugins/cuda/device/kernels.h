@@ -28,8 +28,8 @@
   KERNEL(name##_f16x4, DepthwiseParams, 128, blocks, depthwise_tile<half, 4, __VA_ARGS__>)
 
 #define PS_CUDA_KERNELS(KERNEL)                                            \
-  PS_PER_TYPE(KERNEL, channel_map, ChannelMapParams, 256, 6, channel_map)  \
-  PS_PER_TYPE(KERNEL, concat, ConcatParams, 256, 6, concat)                \
+  PS_PER_TYPE(KERNEL, channel_map, ChannelMapParams, 256, 4, channel_map)  \
+  PS_PER_TYPE(KERNEL, concat, ConcatParams, 256, 4, concat)                \
   KERNEL(copy, CopyParams, 256, 4, copy_words)                             \
   PS_PER_TYPE(KERNEL, depthwise, DepthwiseParams, 128, 8, depthwise)       \
   PS_DEPTHWISE(KERNEL, depthwise_3x3, 8, 3, 1, 1)                          \
@@ -48,7 +48,8 @@
   KERNEL(image_f32, ImageParams, 256, 4, import_image<float>)              \
   KERNEL(image_f16, ImageParams, 256, 4, import_image<half>)               \
   KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                        \
-  PS_PER_TYPE(KERNEL, pointwise, PointwiseParams, 256, 6, pointwise)       \
+  PS_PER_TYPE(KERNEL, pointwise, PointwiseParams, 256, 4, pointwise)       \
   PS_PER_TYPE(KERNEL, pool, PoolParams, 256, 4, pool)                      \
+  PS_PER_TYPE(KERNEL, pool_large, PoolParams, 256, 4, pool_large)          \
   PS_PER_TYPE(KERNEL, resize, ResizeParams, 256, 4, resize)
 // clang-format on

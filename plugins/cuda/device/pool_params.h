@@ -6,6 +6,9 @@
 namespace patchskip {
 namespace cuda {
 
+// Of a block of 256 threads for large windows: vectors of a pixel, and threads for each.
+constexpr int kPoolVectors = 16, kPoolShares = 16;
+
 struct PoolParams {
   Grid grid;
   const void* x;
@@ -15,6 +18,7 @@ struct PoolParams {
   bool average, count_pad;
   int padded_height, padded_width;  // the tensor with its padding
   Divisor by_vectors;
+  Divisor by_pieces;  // of large windows: kPoolVectors vectors of a pixel's channels
   Finish finish;
 };
 

@@ -46,6 +46,8 @@ def pools():
         yield pool("MaxPool", "d2x1s2", (13, 12), channels, 3, 2, (2, 1, 2, 1), dilation=(2, 1))
         yield pool("AveragePool", "whole", (6, 7), channels, (6, 7), 1)
     for op_type in ("MaxPool", "AveragePool"):
+        for channels in (4, 33, 80):
+            yield pool(op_type, "whole", (13, 11), channels, (13, 11), 1)
         yield pool(op_type, "activation", (9, 8), 18, 3, 1, (1, 1, 1, 1), activation="Relu")
         for cell in (1, 2):
             yield pool(op_type, "gated-c{}".format(cell), (19, 17), 18, 3, 1, (1, 1, 1, 1), patch=4, cell=cell)
