@@ -154,4 +154,5 @@ def _report(output, sidecar, notes):
     plugin = sidecar["plugin"]
     if "path" in plugin:
         option = "--plugins" if sidecar["tensorrt"].startswith("8.") else "--dynamicPlugins"
-        print("trtexec --loadEngine={} {}={}".format(output, option, plugin["path"]))
+        program = "trtexec" if sidecar["flavour"] == "tensorrt" else sidecar["flavour"]
+        print("{} --loadEngine={} {}={}".format(program, output, option, plugin["path"]))

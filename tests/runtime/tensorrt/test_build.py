@@ -12,7 +12,13 @@ from patchskip.runtime.tensorrt import build
 
 REQUEST = {"model": "m.onnx", "workspace": 64 * build.MIB, "verbose": False}
 ANSWER = {
-    "sidecar": {"precision": "float32", "tensorrt": "8.2.1.9", "plugin": {"path": "/p.so"}, "engine": {"bytes": 5}},
+    "sidecar": {
+        "precision": "float32",
+        "tensorrt": "8.2.1.9",
+        "flavour": "tensorrt",
+        "plugin": {"path": "/p.so"},
+        "engine": {"bytes": 5},
+    },
     "notes": ["mind this"],
 }
 
