@@ -12,8 +12,10 @@ namespace {
 
 // clang-format off
 const OpType kOpTypes[] = {
-    {"Conv", plan_depthwise, pack_depthwise},
-    {"ConvTranspose", plan_depthwise, pack_depthwise},
+    {"Conv", plan_conv, pack_conv},
+    {"ConvTranspose", plan_conv, pack_conv},
+    {"SeparableConv", plan_separable, pack_separable},
+    {"ConcatConv", plan_concat_conv, pack_concat_conv},
     {"Add", plan_pointwise, nullptr},
     {"Mul", plan_pointwise, nullptr},
     {"Identity", plan_pointwise, nullptr},

@@ -8,16 +8,26 @@
 namespace patchskip {
 namespace cuda {
 
-void plan_concat(SkipNode* node) {
-  expect(node->own <= kMostConcatInputs,
-         std::to_string(node->own) + " inputs; at most " + std::to_string(kMostConcatInputs) + " are possible");
+Plane joined_plane(const SkipNode& node) {
+  expect(node.own <= kMostConcatInputs,
+         std::to_string(node.own) + " inputs; at most " + std::to_string(kMostConcatInputs) + " are possible");
+  Plane joined = node.out;
+  joined.channels = 0;
+  for (int i = 0; i < node.own; ++i) {
+    expect_tensor("an input", node.inputs[2 + i], node.dtype, {1, joined.height, joined.width, -1});
+    joined.channels += node.plane(i).channels;
+  }
+  return joined;
+}
+
+void launch_concat(SkipNode* node, const Address& target, const Finish& finish, int64_t slopes) {
   ConcatParams p = {};
   p.grid = node->grid;
   p.count = node->own;
-  Bindings bindings = {{&p.out, node->target}};
+  p.finish = finish;
+  Bindings bindings = node->bindings(p.finish, p.grid, slopes);
   int all = 0;  // a multiple of four when every tensor's channels are
   for (int i = 0; i < node->own; ++i) {
-    expect_tensor("an input", node->inputs[2 + i], node->dtype, {1, node->out.height, node->out.width, -1});
     ConcatInput& from = p.inputs[i];
     from.first = p.channels;
     from.channels = node->plane(i).channels;
@@ -25,13 +35,17 @@ void plan_concat(SkipNode* node) {
     all |= from.channels;
     bindings.push_back({&from.x, input(2 + i)});
   }
-  expect(p.channels == node->out.channels, "the inputs have " + std::to_string(p.channels) +
-                                               " channels together; cache has " + std::to_string(node->out.channels));
+  bindings.push_back({&p.out, target});
   p.by_vectors = make_divisor(all % 4 ? p.channels : p.channels / 4);
-  p.finish = node->finish(0);
-  for (const Binding& binding : node->bindings(p.finish, p.grid)) bindings.push_back(binding);
   node->builder.launch("concat" + suffix(node->dtype, all), slots(p.grid) * p.by_vectors.divisor, 256,
                        active_shared_bytes(p.grid), p, bindings);
+}
+
+void plan_concat(SkipNode* node) {
+  const int channels = joined_plane(*node).channels;
+  expect(channels == node->out.channels, "the inputs have " + std::to_string(channels) +
+                                             " channels together; cache has " + std::to_string(node->out.channels));
+  launch_concat(node, node->target, node->finish(0), -1);
 }
 
 void plan_channel_map(SkipNode* node) {

@@ -117,15 +117,33 @@ struct OpType {
 
 void plan_channel_map(SkipNode*);
 void plan_concat(SkipNode*);
+void plan_concat_conv(SkipNode*);
+void plan_conv(SkipNode*);
 void plan_depthwise(SkipNode*);
 void plan_flatten(SkipNode*);
 void plan_image(SkipNode*);
 void plan_pointwise(SkipNode*);
 void plan_pool(SkipNode*);
 void plan_resize(SkipNode*);
+void plan_separable(SkipNode*);
 
 void pack_channel_map(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
+void pack_concat_conv(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
+void pack_conv(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
 void pack_depthwise(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
+void pack_separable(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
+
+// A tensor that a launch reads.
+struct Source {
+  Address address;
+  Plane plane;
+};
+
+// Convolution of the sources, joined on channels, to the node's target. For what it is a part of. `weights`: the word
+// of the constants where they begin.
+void append_conv(const ConvolutionAttributes&, const Tensor& w, const Tensor& b, ps_dtype, Constants*);
+int64_t conv_words(const ConvolutionAttributes&, int in_channels, int out_channels, ps_dtype);
+void launch_conv(SkipNode*, const ConvolutionAttributes&, const std::vector<Source>&, int64_t weights, const Finish&);
 
 // For what a depthwise convolution is a part of.
 void append_depthwise(const ConvolutionAttributes&, const Tensor& w, const Tensor& b, ps_dtype, Constants*);
@@ -133,6 +151,10 @@ int64_t depthwise_words(const ConvolutionAttributes&, int channels, ps_dtype);
 // Of `in` to `target`, of the node's output's size. `weights`, `slopes`: words of the constants where they begin.
 void launch_depthwise(SkipNode*, const ConvolutionAttributes&, const Plane& in, const Address& target, int64_t weights,
                       const Finish&, int64_t slopes);
+
+// For what a Concat is a part of: the own activations joined on channels.
+Plane joined_plane(const SkipNode&);
+void launch_concat(SkipNode*, const Address& target, const Finish&, int64_t slopes);
 
 // The operators that are not PatchSkip, as make_plan.
 Plan plan_patch_mask(const Attributes&, const Tensor* inputs, int n_inputs, int n_outputs, const Device&);

@@ -22,15 +22,24 @@ struct Place {  // of an output pixel
 PS_DEVICE int mask_words(const Grid& g) { return (g.rows * g.columns + 31) / 32; }
 
 // For all threads of the block, whose number is a multiple of 32. Ends with a barrier.
-PS_DEVICE ActiveSet rank_active(const Grid& g) {
+PS_DEVICE ActiveSet rank_active(const Grid& g, char* shared = dynamic_shared()) {
   const int patches = g.rows * g.columns, words = mask_words(g);
-  unsigned* bits = reinterpret_cast<unsigned*>(dynamic_shared());
+  unsigned* bits = reinterpret_cast<unsigned*>(shared);
   int* before = reinterpret_cast<int*>(bits + words);
   const int warp = thread_index() / 32, lane = thread_index() % 32, warps = thread_count() / 32;
-  for (int w = warp; w < words; w += warps) {
-    const int i = w * 32 + lane;
-    const unsigned found = ballot(i < patches && load(g.active + i) != 0);
-    if (lane == 0) bits[w] = found;
+  constexpr int kAtOnce = 8;  // words: their loads wait for memory together
+  for (int first = warp; first < words; first += kAtOnce * warps) {
+    int values[kAtOnce];
+#pragma unroll
+    for (int j = 0; j < kAtOnce; ++j) {
+      const int i = (first + j * warps) * 32 + lane;
+      values[j] = i < patches ? load(g.active + i) : 0;
+    }
+#pragma unroll
+    for (int j = 0; j < kAtOnce; ++j) {
+      const unsigned found = ballot(values[j] != 0);
+      if (lane == 0 && first + j * warps < words) bits[first + j * warps] = found;
+    }
   }
   sync_threads();
   if (warp == 0) {  // the running sum, 32 words at a time

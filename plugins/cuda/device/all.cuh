@@ -3,6 +3,8 @@
 #include "channel_map.cuh"
 #include "commit.cuh"
 #include "concat.cuh"
+#include "conv.cuh"
+#include "conv_tensor.cuh"
 #include "copy.cuh"
 #include "depthwise.cuh"
 #include "flatten.cuh"

@@ -20,7 +20,7 @@ struct Channels<4> {
   // Finishes values of channel `channel` and those behind it, which lie at place `at` of the tensor, and stores them.
   template <typename T>
   PS_DEVICE void finish(const Finish& f, const Vec<4>& values, int channel, long long at, T* out) {
-    store4(out + at, finished4<T>(f, values, channel, at));
+    store4(out + at, finished<T>(f, values, channel, at));
   }
 };
 

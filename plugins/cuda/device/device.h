@@ -29,14 +29,16 @@ PS_DEVICE int shuffle(int value, int lane) { return __shfl_sync(kWholeWarp, valu
 PS_DEVICE int shuffle_up(int value, int lanes) { return __shfl_up_sync(kWholeWarp, value, lanes); }
 PS_DEVICE float shuffle_xor(float value, int mask) { return __shfl_xor_sync(kWholeWarp, value, mask); }
 PS_DEVICE int bits_set(unsigned bits) { return __popc(bits); }
-PS_DEVICE float exponential(float x) { return expf(x); }
+// Of a few units in the last place: activations need no more.
+PS_DEVICE float exponential(float x) { return __expf(x); }
+PS_DEVICE float quotient(float a, float b) { return __fdividef(a, b); }
 PS_DEVICE float infinity() { return __int_as_float(0x7f800000); }
 PS_DEVICE float multiply_rounded(float a, float b) { return __fmul_rn(a, b); }  // never part of a fused operation
 PS_DEVICE float add_rounded(float a, float b) { return __fadd_rn(a, b); }
 
 // The block's shared memory whose size is given at launch; what has a fixed size is declared PS_SHARED.
 PS_DEVICE char* dynamic_shared() {
-  extern __shared__ __align__(16) char patchskip_dynamic_shared[];
+  extern __shared__ __align__(128) char patchskip_dynamic_shared[];
   return patchskip_dynamic_shared;
 }
 
@@ -68,7 +70,38 @@ PS_DEVICE Vec4 load4(const half* p) {
   return {{from_bits(h.x), from_bits(h.y), from_bits(h.z), from_bits(h.w)}};
 }
 
-// Of memory that the kernel also writes.
+// Values as memory holds them: asked for early, converted late.
+template <typename T, int kCount>
+struct Raw;
+template <>
+struct Raw<float, 1> {
+  float bits;
+};
+template <>
+struct Raw<half, 1> {
+  unsigned short bits;
+};
+template <>
+struct Raw<float, 4> {
+  float4 bits;
+};
+template <>
+struct Raw<half, 4> {
+  uint2 bits;
+};
+PS_DEVICE void load_raw(const float* p, Raw<float, 1>* to) { to->bits = __ldg(p); }
+PS_DEVICE void load_raw(const half* p, Raw<half, 1>* to) { to->bits = __ldg(&p->bits); }
+PS_DEVICE void load_raw(const float* p, Raw<float, 4>* to) { to->bits = __ldg(reinterpret_cast<const float4*>(p)); }
+PS_DEVICE void load_raw(const half* p, Raw<half, 4>* to) { to->bits = __ldg(reinterpret_cast<const uint2*>(p)); }
+PS_DEVICE Vec<1> values(const Raw<float, 1>& raw) { return {{raw.bits}}; }
+PS_DEVICE Vec<1> values(const Raw<half, 1>& raw) { return {{from_bits(raw.bits)}}; }
+PS_DEVICE Vec4 values(const Raw<float, 4>& raw) { return {{raw.bits.x, raw.bits.y, raw.bits.z, raw.bits.w}}; }
+PS_DEVICE Vec4 values(const Raw<half, 4>& raw) {
+  const unsigned low = raw.bits.x, high = raw.bits.y;
+  return {{from_bits(low & 0xffff), from_bits(low >> 16), from_bits(high & 0xffff), from_bits(high >> 16)}};
+}
+
+// Of memory that the kernel also writes, and of shared memory.
 PS_DEVICE float read(const float* p) { return *p; }
 PS_DEVICE float read(const half* p) { return from_bits(p->bits); }
 PS_DEVICE Vec4 read4(const float* p) {

@@ -5,6 +5,7 @@
 #include "channel_map_params.h"
 #include "commit_params.h"
 #include "concat_params.h"
+#include "conv_params.h"
 #include "copy_params.h"
 #include "depthwise_params.h"
 #include "flatten_params.h"
@@ -27,9 +28,29 @@
   KERNEL(name##_f32x4, DepthwiseParams, 128, blocks, depthwise_tile<float, 4, __VA_ARGS__>)      \
   KERNEL(name##_f16x4, DepthwiseParams, 128, blocks, depthwise_tile<half, 4, __VA_ARGS__>)
 
+#define PS_CONV(KERNEL, tile, blocks)                                                            \
+  KERNEL(conv_##tile##_f32x4, ConvParams, 64, blocks, conv<float, 4, ConvTile##tile>)            \
+  KERNEL(conv_##tile##_f16x4, ConvParams, 64, blocks, conv<half, 4, ConvTile##tile>)
+
+#define PS_CONV_BY_ONE(KERNEL, tile, blocks)                                                     \
+  KERNEL(conv_##tile##_f32, ConvParams, 64, blocks, conv<float, 1, ConvTile##tile>)              \
+  KERNEL(conv_##tile##_f16, ConvParams, 64, blocks, conv<half, 1, ConvTile##tile>)
+
+#define PS_CONV_TENSOR(KERNEL, tile, threads, blocks)                                            \
+  KERNEL(conv_tensor_##tile, ConvParams, threads, blocks, conv_tensor<ConvTensorTile##tile>)
+
 #define PS_CUDA_KERNELS(KERNEL)                                            \
   PS_PER_TYPE(KERNEL, channel_map, ChannelMapParams, 256, 4, channel_map)  \
   PS_PER_TYPE(KERNEL, concat, ConcatParams, 256, 4, concat)                \
+  PS_CONV(KERNEL, 64x64, 6)                                                \
+  PS_CONV(KERNEL, 128x32, 5)                                               \
+  PS_CONV(KERNEL, 128x16, 5)                                               \
+  PS_CONV(KERNEL, 32x32, 8)                                                \
+  PS_CONV_BY_ONE(KERNEL, 128x32, 4)                                        \
+  PS_CONV_BY_ONE(KERNEL, 128x16, 5)                                        \
+  PS_CONV_TENSOR(KERNEL, 64x64, 128, 4)                                    \
+  PS_CONV_TENSOR(KERNEL, 128x32, 128, 3)                                   \
+  PS_CONV_TENSOR(KERNEL, 32x32, 32, 8)                                     \
   KERNEL(copy, CopyParams, 256, 4, copy_words)                             \
   PS_PER_TYPE(KERNEL, depthwise, DepthwiseParams, 128, 8, depthwise)       \
   PS_DEPTHWISE(KERNEL, depthwise_3x3, 8, 3, 1, 1)                          \

@@ -51,6 +51,7 @@ PS_DEVICE float multiply_rounded(float a, float b) {
   return product;
 }
 PS_DEVICE float add_rounded(float a, float b) { return a + b; }
+PS_DEVICE float quotient(float a, float b) { return a / b; }
 
 PS_DEVICE float from_bits(unsigned short bits) { return float_of_half(bits); }
 PS_DEVICE unsigned short to_bits(float value) { return half_of_float(value); }
@@ -70,6 +71,27 @@ template <typename T>
 PS_DEVICE Vec4 load4(const T* p) {
   aligned4(p);
   return {{load(p), load(p + 1), load(p + 2), load(p + 3)}};
+}
+
+template <typename T, int kCount>
+struct Raw {
+  T v[kCount];
+};
+template <typename T>
+PS_DEVICE void load_raw(const T* p, Raw<T, 1>* to) {
+  to->v[0] = *p;
+}
+template <typename T>
+PS_DEVICE void load_raw(const T* p, Raw<T, 4>* to) {
+  std::memcpy(to->v, aligned4(p), sizeof(to->v));
+}
+template <typename T>
+PS_DEVICE Vec<1> values(const Raw<T, 1>& raw) {
+  return {{load(raw.v)}};
+}
+template <typename T>
+PS_DEVICE Vec4 values(const Raw<T, 4>& raw) {
+  return {{load(raw.v), load(raw.v + 1), load(raw.v + 2), load(raw.v + 3)}};
 }
 
 template <typename T>

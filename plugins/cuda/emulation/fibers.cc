@@ -13,7 +13,7 @@ namespace cuda {
 namespace emulation {
 namespace {
 
-constexpr size_t kStack = 256 * 1024, kFence = 256;
+constexpr size_t kStack = 256 * 1024, kFence = 256, kAlignment = 128;  // bytes
 constexpr int kLanes = 32;
 
 enum class State { kReady, kAtWarp, kAtBlock, kDone };
@@ -163,15 +163,16 @@ const char* run(Kernel kernel, const void* params, int blocks, int threads, int 
     m.fibers = std::vector<Fiber>(kMostThreads);
     m.warps = std::vector<Warp>(kMostThreads / kLanes);
   }
-  std::vector<double> memory((shared_bytes + 2 * kFence) / sizeof(double) + 1);
-  char* fence = reinterpret_cast<char*>(memory.data());
+  const size_t size = shared_bytes + 2 * kFence;
+  std::vector<char> memory(size + kAlignment);
+  char* fence = memory.data() + kAlignment - reinterpret_cast<uintptr_t>(memory.data()) % kAlignment;
   m.kernel = kernel;
   m.params = params;
   m.any = m.any_before = false;
   m.error.clear();
   for (int i = 0; i < blocks; ++i) {
     const int block = last_first ? blocks - 1 - i : i;
-    std::memset(fence, 0xff, memory.size() * sizeof(double));
+    std::memset(fence, 0xff, size);
     m.now = {0, threads, block, blocks, fence + kFence};
     if (!run_block(last_first)) break;
     for (size_t j = 0; j < kFence && m.error.empty(); ++j) {

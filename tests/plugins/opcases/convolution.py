@@ -237,4 +237,22 @@ LARGE = [
     transpose("large", (20, 24), 32, 40, 4, 2, (1, 1, 1, 1), patch=4),
 ]
 
-CASES = SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + LARGE
+# Enough pixels for the tiles of the GPU's matrix products, which are 64 or 128 pixels by 16, 32 or 64 channels.
+TILED = [
+    conv("tiled", (33, 32), 12, 64, kernel=1, patch=4),
+    conv("tiled", (33, 32), 8, 65, patch=2, activation="SiLU"),
+    conv("tiled", (32, 33), 8, 128, kernel=1, patch=8, residual="before"),
+    conv("tiled-group", (33, 32), 16, 128, group=2, patch=4, mask="full"),
+    conv("tiled", (25, 33), 12, 96, kernel=1, patch=4, activation="PRelu", params="per channel"),
+    conv("tiled", (33, 65), 4, 31, patch=1),
+    conv("tiled", (64, 33), 8, 32, patch=3, mask="checkerboard"),
+    conv("tiled", (65, 33), 4, 16, patch=4, residual="after"),
+    conv("tiled", (64, 33), 12, 13, kernel=1, patch=2),
+    conv("tiled", (65, 33), 3, 32, stride=2, patch=1),
+    conv("tiled-first-layer", (128, 66), 3, 32, stride=2, patch=8),
+    conv("tiled", (64, 33), 5, 16, patch=4),
+    transpose("tiled", (17, 16), 8, 64, 4, 2, (1, 1, 1, 1), patch=4, activation="Relu"),
+    transpose("tiled", (17, 16), 12, 100, 3, 2, (1, 1, 1, 1), output_padding=1, patch=2),
+]
+
+CASES = SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + LARGE + TILED

@@ -122,4 +122,13 @@ LARGE = [
     concat_conv("large-reduction", (24, 17), (512, 256, 384), 65, patch=1),
 ]
 
-CASES = SHAPES + KERNELS + ACTIVATED + RESIDUAL + MASKED + GATED + LARGE
+# Enough pixels for the tiles of the GPU's matrix products.
+TILED = [
+    separable("tiled", (33, 32), 16, 64, patch=4, between=("Relu", ()), activation="SiLU"),
+    separable("tiled", (64, 33), 8, 32, patch=2),
+    concat_conv("tiled", (33, 32), (8, 16), 64, patch=4, activation="SiLU"),
+    concat_conv("tiled", (33, 32), (12, 4, 20), 72, patch=2),
+    concat_conv("tiled", (33, 65), (5, 8), 24, patch=4),
+]
+
+CASES = SHAPES + KERNELS + ACTIVATED + RESIDUAL + MASKED + GATED + LARGE + TILED

@@ -1,0 +1,188 @@
+// What the convolutions by matrix product have in common: units of work, the pixels of a tile, the way through a
+// pixel's sum, and what becomes of a tile's sums.
+#pragma once
+#include "active.cuh"
+#include "conv_params.h"
+#include "finish.cuh"
+
+namespace patchskip {
+namespace cuda {
+
+constexpr int kNowhere = 1 << 28;  // a row that no tensor has, also after a kernel's reach is added
+
+// A tile of pixels, all of one phase, by a tile of channels.
+struct ConvUnit {
+  int tile, row_phase, column_phase, group;
+  int channel;            // the first, within the group
+  int taps_y, taps_x;     // of the phase
+  int first_term, terms;  // of the phase, in the group's weights
+};
+
+PS_DEVICE int split(const Divisor& by, int* n) {
+  const int quotient = by.quotient(*n), rest = *n - quotient * static_cast<int>(by.divisor);
+  *n = quotient;
+  return rest;
+}
+
+template <typename Tile>
+PS_DEVICE ConvUnit conv_unit(const ConvParams& p, int index) {
+  ConvUnit u;
+  u.channel = split(p.by_channel_tiles, &index) * Tile::kChannels;
+  u.group = split(p.by_groups, &index);
+  u.column_phase = split(p.x.by_step, &index);
+  u.row_phase = split(p.y.by_step, &index);
+  u.tile = index;
+  const ConvPhase &rows = p.y.phases[u.row_phase], &columns = p.x.phases[u.column_phase];
+  u.taps_y = rows.taps;
+  u.taps_x = columns.taps;
+  u.first_term = (rows.before * p.x.taps + rows.taps * columns.before) * p.terms;
+  u.terms = rows.taps * columns.taps * p.terms;
+  return u;
+}
+
+// Of the rows of a phase, the one `index` places behind the first that is not before row `first`.
+PS_DEVICE int conv_row(const ConvAxis& a, int phase, int first, int index, int* in) {
+  const int step = a.by_step.divisor;
+  const int j = a.by_step.quotient(first + a.shift + step - 1 - phase) + index;
+  *in = j * a.stride + a.phases[phase].origin;
+  return j * step + phase - a.shift;
+}
+
+PS_DEVICE ConvPlace conv_place(const ConvParams& p, const ConvUnit& u, const ActiveSet& set, int slot) {
+  const Grid& g = p.grid;
+  const ConvPlace none = {kNowhere, 0, 0, -1};
+  int rank = slot;
+  int right = split(p.by_area, &rank);
+  if (rank >= set.count) return none;
+  const int down = p.by_width.quotient(right);
+  right -= down * static_cast<int>(p.by_width.divisor);
+  int top = patch_of_rank(set, rank);
+  int left = split(g.by_columns, &top);
+  top *= g.patch;
+  left *= g.patch;
+  ConvPlace place;
+  const int y = conv_row(p.y, u.row_phase, top, down, &place.y);
+  const int x = conv_row(p.x, u.column_phase, left, right, &place.x);
+  if (y >= g.height || y >= top + g.patch || x >= g.width || x >= left + g.patch) return none;
+  place.pixel = place.y * p.in_width + place.x;
+  place.out = y * g.width + x;
+  return place;
+}
+
+// Runs body(unit) for the block's share of the work, with the tile's places in `places`. shared: for rank_active. For
+// all threads of the block; body begins and ends with all of them.
+template <typename Tile, typename Body>
+PS_DEVICE void for_each_unit(const ConvParams& p, ConvPlace* places, char* shared, const Body& body) {
+  const ActiveSet set = rank_active(p.grid, shared);
+  const int slots = set.count * static_cast<int>(p.by_area.divisor);
+  const int units = (slots + Tile::kPixels - 1) / Tile::kPixels * p.parts;
+  const int first = first_unit(units, block_index()), last = first_unit(units, block_index() + 1);
+  for (int index = first; index < last; ++index) {
+    const ConvUnit u = conv_unit<Tile>(p, index);
+    if (index == first || (u.channel == 0 && u.group == 0)) {
+      for (int i = thread_index(); i < Tile::kPixels; i += thread_count()) {
+        places[i] = conv_place(p, u, set, u.tile * Tile::kPixels + i);
+      }
+      sync_threads();
+    }
+    body(u);
+  }
+}
+
+// The terms of a pixel's sum are its sources' taps' channels, the channels first. A thread reads every so many of them:
+// where the next ones lie, without a division.
+template <typename T>
+struct Walk {
+  const T* x;
+  int source, pitch, channels;
+  int tap_y, tap_x, channel;
+  int dy, dx;  // of the tap, from a place
+};
+
+template <typename T>
+PS_DEVICE void open_source(const ConvParams& p, const ConvUnit& u, int source, Walk<T>* w) {
+  const ConvSource& from = p.sources[source];
+  w->x = static_cast<const T*>(from.x) + u.group * from.channels;
+  w->source = source;
+  w->pitch = from.pitch;
+  w->channels = from.channels;
+  w->tap_y = w->tap_x = w->dy = w->dx = 0;
+}
+
+template <typename T>
+PS_DEVICE void advance(const ConvParams& p, const ConvUnit& u, int terms, Walk<T>* w) {
+  w->channel += terms;
+  while (w->channel >= w->channels) {
+    w->channel -= w->channels;
+    if (++w->tap_x == u.taps_x) {
+      w->tap_x = 0;
+      if (++w->tap_y == u.taps_y) {
+        if (w->source + 1 == p.n_sources) {
+          w->dy = kNowhere;  // what follows in the weights is not this sum's
+          w->channels = kNowhere;
+          return;
+        }
+        open_source(p, u, w->source + 1, w);
+      }
+    }
+    w->dy = w->tap_y * p.y.dilation;
+    w->dx = w->tap_x * p.x.dilation;
+  }
+}
+
+// At term `first`.
+template <typename T>
+PS_DEVICE Walk<T> start_walk(const ConvParams& p, const ConvUnit& u, int first) {
+  Walk<T> w;
+  open_source(p, u, 0, &w);
+  w.channel = 0;
+  advance(p, u, first, &w);
+  return w;
+}
+
+template <typename T>
+PS_DEVICE bool is_inside(const ConvParams& p, const Walk<T>& w, const ConvPlace& place) {
+  return static_cast<unsigned>(place.y + w.dy) < static_cast<unsigned>(p.in_height) &&
+         static_cast<unsigned>(place.x + w.dx) < static_cast<unsigned>(p.in_width);
+}
+
+template <typename T>
+PS_DEVICE const T* address(const ConvParams& p, const Walk<T>& w, const ConvPlace& place) {
+  return w.x + ((place.pixel + w.dy * p.in_width + w.dx) * w.pitch + w.channel);
+}
+
+// Of the unit's first term and channel.
+template <typename T>
+PS_DEVICE const T* weights_of(const ConvParams& p, const ConvUnit& u) {
+  const long long term = static_cast<long long>(u.group) * p.y.taps * p.x.taps * p.terms + u.first_term;
+  return static_cast<const T*>(p.weights) + term * p.padded + u.channel;
+}
+
+// Sums [rows][kChannels] in shared memory to the output. For all threads of the block; begins and ends with a barrier.
+template <typename T, int kChannels>
+PS_DEVICE void finish_rows(const ConvParams& p, const ConvUnit& u, const ConvPlace* places, const float* sums,
+                           int rows) {
+  sync_threads();
+  const int channels = p.outputs * static_cast<int>(p.by_groups.divisor);
+  const int width = p.outputs % 4 ? 1 : 4, across = kChannels / width;
+  T* const out = static_cast<T*>(p.out);
+  for (int i = thread_index(); i < rows * across; i += thread_count()) {
+    const int row = i / across, column = (i - row * across) * width;
+    const int within = u.channel + column, channel = u.group * p.outputs + within;
+    const int pixel = places[row].out;
+    if (pixel < 0 || within >= p.outputs) continue;
+    const long long at = static_cast<long long>(pixel) * channels + channel;
+    const float* sum = sums + row * kChannels + column;
+    if (width == 4) {
+      Vec<4> values = load4(p.bias + channel);
+      add(read4(sum), &values);
+      store4(out + at, finished<T>(p.finish, values, channel, at));
+    } else {
+      store(out + at, finished<T>(p.finish, *sum + load(p.bias + channel), channel, at));
+    }
+  }
+  sync_threads();
+}
+
+}  // namespace cuda
+}  // namespace patchskip
