@@ -7,7 +7,7 @@ from onnx.reference.op_run import OpRun
 from .patches import patch_gate, patch_mask, patch_skip
 
 
-class _Operator(OpRun):
+class Operator(OpRun):
     op_domain = "patchskip"
     op_type: Any = None  # OpRun has a property of this name and makes each attribute a member; PatchSkip has an op_type
 
@@ -17,19 +17,19 @@ class _Operator(OpRun):
         return {a.name: getattr(self, a.name) for a in self.onnx_node.attribute}
 
 
-class PatchMask(_Operator):
+class PatchMask(Operator):
     def _run(self, *masks, **_):
         given = self.given
         return (patch_mask(masks, given["size"], given["patch"], given["in_patch"], given["windows"]),)
 
 
-class PatchGate(_Operator):
+class PatchGate(Operator):
     def _run(self, x, reference, candidates=None, **_):
         active, reference = patch_gate(x, reference, candidates, **self.given)
         return (active,) if reference is None else (active, reference)
 
 
-class PatchSkip(_Operator):
+class PatchSkip(Operator):
     def _run(self, active, cache, *inputs, **_):
         given = self.given
         y, changed = patch_skip(active, cache, *inputs, **given)

@@ -10,6 +10,7 @@ from onnx.reference import ReferenceEvaluator
 
 from patchskip.export import convert
 from patchskip.plugins import library
+from patchskip.plugins.cuda import emulated_ops
 from patchskip.plugins.reference.onnx_ops import OPS
 from patchskip.runtime.errors import PatchskipError
 
@@ -90,6 +91,8 @@ def evaluators(model):
     options.register_custom_ops_library(path)
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
     found["native"] = lambda feeds: dict(zip(names, session.run(names, feeds)))
+    emulated = ReferenceEvaluator(model, new_ops=emulated_ops.OPS)
+    found["cuda-emulated"] = lambda feeds: dict(zip(names, emulated.run(None, feeds)))
     return found
 
 

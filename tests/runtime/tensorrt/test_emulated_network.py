@@ -1,0 +1,74 @@
+"""A whole network on the emulated GPU, over a clip: PatchSkip, PatchGate and PatchMask nodes are the CUDA kernels."""
+
+import numpy as np
+import pytest
+from engines import write_engine
+
+import patchskip
+from patchskip.runtime.synthetic import Synthetic
+
+pytest.importorskip("onnxruntime")
+
+CLIP = "synthetic://?size=96x64&frames=5&shapes=2&noise={}"
+# Of the largest magnitude: what float32 sums in another order, and float16 activations, may differ by.
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2}
+
+
+@pytest.fixture
+def network(tmp_path, tensorrt, exported):
+    """network(precision, **options of convert) -> (the model on the emulated GPU, in ONNX Runtime)."""
+
+    def load(precision, **options):
+        tensorrt()
+        data, path = exported(**options), tmp_path / "net.onnx"
+        path.write_bytes(data)
+        return patchskip.load(write_engine(tmp_path / "net.engine", data, precision)), patchskip.load(path)
+
+    return load
+
+
+def pictures(noise, dtype):
+    for frame in Synthetic(CLIP.format(noise)):
+        yield frame[None] if dtype == "uint8" else frame.transpose(2, 0, 1)[None].astype(np.float32)
+
+
+def clip(model, noise=0):
+    (entry,) = model.inputs
+    for picture in pictures(noise, entry["dtype"]):
+        yield {entry["name"]: np.ascontiguousarray(picture)}
+
+
+def assert_close(found, wanted, tolerance):
+    assert list(found) == list(wanted)
+    for name, value in wanted.items():
+        worst = np.abs(found[name].astype(np.float64) - value).max()
+        assert worst <= tolerance * np.abs(value).max(), name
+
+
+@pytest.mark.parametrize("input", ["float", "u8"])
+@pytest.mark.parametrize("precision", TOLERANCE)
+def test_exact(network, precision, input):
+    """As ONNX Runtime has it, and bit for bit what computing every patch gives."""
+    model, other = network(precision, gate="exact", input=input)
+    stream, whole, expected = model.stream(), model.stream(), other.stream()
+    active = []
+    for feeds in clip(other):
+        found = stream.infer(feeds)
+        assert_close(found, expected.infer(feeds), TOLERANCE[precision])
+        active.append(stream.stats["active_macs"])
+        whole.reset()
+        for name, value in whole.infer(feeds).items():
+            np.testing.assert_array_equal(found[name], value)
+    assert 0 < active[-1] < active[0]
+
+
+@pytest.mark.parametrize("halo", ["none", "full"])
+@pytest.mark.parametrize("precision", TOLERANCE)
+def test_delta(network, precision, halo):
+    """The same patches as in ONNX Runtime are active, and so the same mistakes are made."""
+    model, other = network(precision, gate="delta", halo=halo)
+    stream, expected = model.stream(), other.stream()
+    for feeds in clip(other, noise=1.5):
+        found, wanted = stream.infer(feeds), expected.infer(feeds)
+        assert_close(found, wanted, TOLERANCE[precision])
+        assert stream.stats["active_macs"] == expected.stats["active_macs"]
