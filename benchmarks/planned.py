@@ -39,7 +39,9 @@ class Node:
 
     @property
     def own(self) -> list[Type]:
-        """Types of a PatchSkip node's own activations."""
+        """Types of a PatchSkip node's own activations; of a picture of bytes, not that of the words it comes as."""
+        if "picture" in self.attributes:
+            return [(tuple(self.attributes["picture"]), np.dtype(np.uint8))]
         end = len(self.inputs) - ("constants" in self.attributes) - (self.residual is not None)
         return [self.types[name] for name in self.inputs[2:end]]
 

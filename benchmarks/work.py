@@ -148,7 +148,7 @@ def dense_layers(node: Node) -> list[tuple[float, float, bool]]:
 
 def _conv(g, launch):
     """The matrix product of pixels x terms by terms x channels, in tiles that the kernel's name tells."""
-    a, tile = g.attributes, [int(side) for side in re.findall(r"\d+", launch.kernel.split("_")[1])]
+    a, tile = g.attributes, [int(side) for sides in re.findall(r"(\d+)x(\d+)", launch.kernel) for side in sides]
     fused = a["op_type"] in ("SeparableConv", "ConcatConv")
     group, taps = (1, 1) if fused else (a.get("group", 1), g.taps)
     channels = sum(shape[-1] for (shape, _) in g.node.own)
@@ -213,8 +213,8 @@ def _copy(g, launch):
 
 def _gate(g, launch):
     """PatchGate reads the whole picture, and what it was compared with last."""
-    values = math.prod(g.node.types[g.node.inputs[0]][0])
     read = sum(math.prod(shape) * dtype.itemsize for shape, dtype in (g.node.types[name] for name in g.node.inputs[:2]))
+    values = math.prod(g.attributes.get("picture") or g.node.types[g.node.inputs[0]][0])
     patches = math.prod(g.node.types[g.node.outputs[0]][0])
     return Work(
         launch.kernel,
@@ -254,7 +254,9 @@ def _width(launch):
 KERNELS = [
     (r"conv_.*", _conv),
     (r"depthwise.*", _depthwise),
-    (r"(pointwise|flatten|image)_.*", _local(lambda g: 1)),
+    (r"(pointwise|flatten|image|concat|channel_map)_.*", _local(lambda g: 1)),
+    (r"resize_.*", _local(lambda g: 8 if g.attributes["mode"] == "linear" else 1)),
+    (r"pool_.*", _local(lambda g: g.taps)),
     (r"gate_.*", _gate),
     (r"commit_.*", _commit),
     (r"copy", _copy),
