@@ -148,7 +148,7 @@ def dense_layers(node: Node) -> list[tuple[float, float, bool]]:
 
 def _conv(g, launch):
     """The matrix product of pixels x terms by terms x channels, in tiles that the kernel's name tells."""
-    a, tile = g.attributes, [int(side) for sides in re.findall(r"(\d+)x(\d+)", launch.kernel) for side in sides]
+    a, tile = g.attributes, [int(side) for side in re.findall(r"(\d+)x(\d+)", launch.kernel)[0]]
     fused = a["op_type"] in ("SeparableConv", "ConcatConv")
     group, taps = (1, 1) if fused else (a.get("group", 1), g.taps)
     channels = sum(shape[-1] for (shape, _) in g.node.own)
