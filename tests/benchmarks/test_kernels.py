@@ -7,6 +7,7 @@ from patchskip.plugins.cuda import compile, resources
 from patchskip.runtime.errors import PatchskipError
 
 
+@pytest.mark.slow
 def test_a_row_for_each_kernel(tmp_path):
     try:
         compile.compiler(53)
@@ -20,6 +21,18 @@ def test_a_row_for_each_kernel(tmp_path):
 
 
 def test_spills_are_named():
+    kernel = {"registers": 64, "shared_bytes": 0, "local_bytes": 0, "max_threads": 128}
+    row = kernels._row("conv", {53: kernel, 62: {**kernel, "local_bytes": 24}}, 16000)
+    assert row == ["`conv`", "128", "16000", "64", "64", "24 on sm_62", "4", "25%", "shared memory"]
+
+
+def test_a_kernel_of_other_gpus():
     kernel = {"registers": 128, "shared_bytes": 0, "local_bytes": 0, "max_threads": 128}
-    row = kernels._row("conv", {53: kernel, 62: {**kernel, "local_bytes": 24}})
-    assert row == ["`conv`", "128", "0", "128", "128", "24 on sm_62", "4", "25%", "registers"]
+    row = kernels._row("conv_tensor", {53: {**kernel, "registers": 2}, 72: kernel}, 0)
+    assert row == ["`conv_tensor`", "128", "0", "-", "128", "0", "-", "-", "-"]
+
+
+def test_shared_memory_is_planned():
+    asked = kernels.planned_shared(53)
+    assert asked["conv_64x64_f16x4"] > 4 * 2 * 8 * (64 + 64)  # two slices and more
+    assert not [name for name in asked if "tensor" in name]
