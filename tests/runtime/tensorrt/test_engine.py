@@ -94,27 +94,6 @@ def test_pictures(engine, expected, rng, version, options, precision):
         assert stream.stats["active_macs"] == other.stats["active_macs"]
 
 
-@pytest.mark.parametrize("precision, bound, sm", [("float32", 1e-5, 53), ("float16", 2e-2, 53), ("float16", 2e-2, 87)])
-@pytest.mark.parametrize("options", [{"gate": "exact"}, {"gate": "delta", "halo": "full", "input": "u8"}], ids=str)
-def test_a_whole_network(engine, expected, rng, monkeypatch, exported, options, precision, bound, sm):
-    """The demonstration's: as ONNX Runtime computes it, and bit for bit what a full recomputation gives."""
-    monkeypatch.setenv("PATCHSKIP_EMULATED_SM", str(sm))
-    data = exported(**options)
-    model, other = engine(data, precision=precision, sm=sm), expected(data)
-    stream, again = model.stream(), model.stream()
-    frame = rng.randint(0, 200, model.inputs[0]["shape"]).astype(model.inputs[0]["dtype"])
-    for _ in range(4):
-        y, x = rng.randint(0, 50), rng.randint(0, 80)
-        axes = (slice(None),) * (1 if model.inputs[0]["layout"] == "NHWC" else 2)
-        frame[axes + (slice(y, y + 9), slice(x, x + 9))] += 20
-        found, wanted = (one.infer({"images": frame})["output"] for one in (stream, other))
-        assert np.abs(found - wanted).max() / np.abs(wanted).max() < bound
-        if options["gate"] == "exact":
-            again.reset()
-            np.testing.assert_array_equal(again.infer({"images": frame})["output"], found)
-    assert 0 < stream.stats["active_macs"] < 1
-
-
 def test_skipped_patches_keep_their_memory(engine, rng):
     stream = engine().stream()
     first, second = frames(rng, 2)
