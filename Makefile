@@ -6,7 +6,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed-$(EXTRAS)
 BIN := $(VENV)/bin
 LIBRARY := plugins/libpatchskip.so
-CPP := $(shell find plugins -name '*.cpp' -o -name '*.cc' -o -name '*.h' -o -name '*.cuh' -o -name '*.cu')
+CPP := $(shell find plugins tests -name '*.cpp' -o -name '*.cc' -o -name '*.h' -o -name '*.cuh' -o -name '*.cu')
 
 .PHONY: all demo test test-slow lint format aarch64 kernels gpu-check plugin clean
 

@@ -31,6 +31,7 @@ class Node {
   bool prepared() const { return execution_ != nullptr; }
   void forget() { execution_.reset(); }
   void enqueue(const void* const* inputs, void* const* outputs, void* workspace, void* stream) const {
+    if (!prepared()) throw Error("it is enqueued before its shapes are known");
     execution_->enqueue(inputs, outputs, workspace, stream);
   }
 
