@@ -104,6 +104,7 @@ def test_a_compiler_that_fails_leaves_the_old_plugin(monkeypatch, tmp_path):
     assert output.read_text() == "old" and len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 @with_headers
 def test_the_command(include, tmp_path):
     try:

@@ -1,4 +1,4 @@
-"""The C++ plugin in TensorRT for RTX, where $PATCHSKIP_TENSORRT_INCLUDES names the headers of TensorRT 11, its sibling."""
+"""The C++ plugin in TensorRT for RTX, where $PATCHSKIP_TENSORRT_INCLUDES names headers of TensorRT 11, its sibling."""
 
 import json
 import os
