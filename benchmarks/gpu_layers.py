@@ -88,7 +88,8 @@ def _measure(node, gpu, module, torch, runs, turns):
     skip = SkipLayer(node, gpu, module, runs)
     dense = DenseLayer(torch, node, runs) if torch else None
     times = defaultdict(list)
-    chosen = {share: masks.clustered(grid, share, rng) for share in SHARES}
+    one = 1 / (grid[0] * grid[1])
+    chosen = {share: masks.clustered(grid, max(share, one), rng) for share in SHARES}
     for turn in range(turns):
         for share in timing.alternating(SHARES, turn):
             skip.activate(chosen[share])

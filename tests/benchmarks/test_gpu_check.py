@@ -2,13 +2,15 @@
 
 import json
 
+import onnx
 import pytest
-from onnx import helper
 
 from patchskip.benchmarks import gpu_check, gpu_page, roofline
+from patchskip.benchmarks.demo_network import build
 from patchskip.export import convert
 from patchskip.export.command import save
-from patchskip.plugins.cuda import emulator
+from patchskip.plugins.cuda import compile, emulator
+from patchskip.runtime.errors import PatchskipError
 
 CLIP = "synthetic://?frames=3&size=96x64"
 
@@ -16,21 +18,16 @@ CLIP = "synthetic://?frames=3&size=96x64"
 @pytest.fixture(scope="module", params=["exact", "delta"])
 def model(request, tmp_path_factory):
     """-> path of a small exported network."""
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"], "a"),
-        helper.make_node("Mul", ["a", "x"], ["b"], "b"),
-        helper.make_node("Add", ["a", "b"], ["y"], "y"),
-    ]
-    values = [[helper.make_tensor_value_info(name, 1, [1, 3, 64, 96])] for name in "xy"]
-    network = helper.make_model(
-        helper.make_graph(nodes, "net", *values), opset_imports=[helper.make_opsetid("", 13)], ir_version=8
-    )
     path = tmp_path_factory.mktemp("model") / "small.patchskip.onnx"
-    save(convert(network, gate=request.param, input="u8").model, path)
+    save(convert(build((64, 96)), gate=request.param, input="u8").model, path)
     return str(path)
 
 
 def test_check(model, tmp_path, monkeypatch, capsys):
+    try:
+        compile.compiler(53)
+    except PatchskipError as error:
+        pytest.skip(str(error))
     monkeypatch.setenv("PATCHSKIP_LIBCUDA", emulator.library())
     command = [model, "--source", CLIP, "--frames", "3", "--no-cases", "--runs", "2", "--turns", "1"]
     assert gpu_check.main([*command, "--json", str(tmp_path / "r.json"), "-o", str(tmp_path)]) == 0
@@ -74,9 +71,14 @@ def test_roofline(model, tmp_path, capsys):
     result = json.loads((tmp_path / "r.json").read_text())["networks"]["small"]
     times = [result["predicted"][share]["graph_ms"] for share in ("1.0", "0.1", "0.03")]
     assert times == sorted(times, reverse=True) and times[0] > 0
-    assert [row["op_type"] for row in result["layers"]] == ["PatchGate", "Image", "Identity", "Mul", "Add"]
+    assert {"PatchGate", "PatchMask", "Image", "Conv", "ConcatConv"} <= {row["op_type"] for row in result["layers"]}
+    assert sum(row["macs"] for row in result["layers"]) == pytest.approx(metadata(model)["macs"])
     assert "**Predictions**" in (tmp_path / "r.md").read_text()
     assert "| small |" in capsys.readouterr().out
+
+
+def metadata(path):
+    return json.loads({entry.key: entry.value for entry in onnx.load(path).metadata_props}["patchskip"])
 
 
 def test_a_model_that_is_missing(tmp_path, capsys):
