@@ -172,6 +172,9 @@ def native():
         ("ps_accepts", number, node + [tensor, number, number]),
         ("ps_aliased_input", number, node + [number]),
     ):
-        function = getattr(loaded, name)
+        try:
+            function = getattr(loaded, name)
+        except AttributeError as error:
+            raise PatchskipError("{} is older than this package; {}".format(error, library.HOW_TO_BUILD)) from None
         function.restype, function.argtypes = result, arguments
     return loaded

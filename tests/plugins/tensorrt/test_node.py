@@ -1,11 +1,14 @@
 """What a node says of itself to TensorRT, on the cases of all operators."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from opcases.cases import CASES
 from opcases.problems import problem
 
 from patchskip import PatchskipError
+from patchskip.plugins import library
 from patchskip.plugins.tensorrt.node import OPERATORS, Node, attribute_names
 
 FLOAT16, INT32, UINT8 = np.dtype(np.float16), np.dtype(np.int32), np.dtype(np.uint8)
@@ -97,3 +100,9 @@ def test_all_attributes_are_listed():
         given = {name for spec in CASES for name in problem(spec).attributes if problem(spec).operator == operator}
         assert given <= set(attribute_names(operator))
     assert attribute_names("PatchSum") == []
+
+
+def test_an_older_library(monkeypatch):
+    monkeypatch.setattr(library, "load", lambda: ctypes.CDLL(None))
+    with pytest.raises(PatchskipError, match="ps_.* is older than this package; build it with"):
+        Node("PatchSkip", SKIP)

@@ -67,3 +67,39 @@ def test_what_is_no_exported_model(exported):
     model.properties = []
     with pytest.raises(PatchskipError, match="m.onnx is an ordinary ONNX model.*patchskip export"):
         prepare(model.encode(), "float32", "m.onnx")
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("options", [{}, {"gate": "delta", "input": "u8"}], ids=["exact", "delta, u8"])
+def test_an_exported_network(exported, options, precision):
+    """Names stay; every weight is in the constants of its node."""
+    content = exported(**options)
+    before, after = onnx_file.read(content), onnx_file.read(prepare(content, precision))
+    made = [node for node in after.graph.nodes if node.domain == "patchskip"]
+    assert [node.name for node in made] == [node.name for node in before.graph.nodes]
+    assert [value.name for value in after.graph.inputs] == [value.name for value in before.graph.inputs]
+    constants = {tensor.name: tensor.array() for tensor in after.graph.initializers}
+    assert constants and set(constants) == {name for node in made for name in node.inputs} & set(constants)
+    for old, new in zip(before.graph.nodes, made):
+        size = new.attributes.get("constants", 0)
+        assert bool(size) == any(name.endswith(".weight") or ".weight." in name for name in old.inputs)
+        if size:
+            packed = constants[new.inputs[-1]]
+            assert packed.dtype == np.float32 and packed.shape == (size,)
+    metadata = json.loads(after.property("patchskip"))
+    assert metadata["precision"] == precision
+    assert metadata["inputs"] == json.loads(before.property("patchskip"))["inputs"]
+
+
+def test_a_picture_of_bytes_is_carried_in_words(exported):
+    model = onnx_file.read(prepare(exported(input="u8"), "float32"))
+    gate, image = model.graph.nodes[:2]
+    assert gate.attributes["picture"] == image.attributes["picture"] == [1, 64, 96, 3]
+    assert (model.graph.inputs[0].dtype, model.graph.inputs[0].shape) == (np.int32, (64 * 96 * 3 // 4,))
+
+
+def test_a_picture_that_a_dense_node_reads(exported):
+    model = onnx_file.read(exported(input="u8"))
+    model.graph.nodes = model.graph.nodes + [onnx_file.Node(op_type="Cast", name="c", inputs=["images"], outputs=["f"])]
+    with pytest.raises(PatchskipError, match="picture images is read by the dense node c; export with --input float"):
+        prepare(model.encode(), "float32")

@@ -78,3 +78,39 @@ def test_plugins_that_are_refused(refused):
 
 def test_a_full_disk(refused):
     refused(masked_sum().encode(), ("-o", "/dev/full"), "cannot write /dev/full", "free some space")
+
+
+NETWORKS = {
+    "exact": lambda exported, data: exported(),
+    "delta": lambda exported, data: exported(gate="delta"),
+    "u8": lambda exported, data: exported(gate="delta", input="u8"),
+    "yolox_nano": lambda exported, data: of_weights(data() / "weights" / "yolox_nano_416.onnx", gate="delta"),
+    "simplepose": lambda exported, data: of_weights(data() / "weights" / "simplepose_deploy.onnx"),
+}
+
+
+def of_weights(path, **options):
+    import onnx
+
+    from patchskip.export import convert
+
+    return convert(onnx.load(path), **options).model.SerializeToString()
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_networks(build, tmp_path, exported, request, network, precision):
+    """Every node of ours is a layer; no other one touches a state on its way in or out."""
+    content = NETWORKS[network](exported, lambda: request.getfixturevalue("data"))
+    status, out, err = build(content, "--verbose", *(["--fp16"] if precision == "float16" else []))
+    assert status == 0, err[-2000:]
+    layers = engine_log.layers(err)
+    ours = [layer for layer in layers if layer.kind in ("PluginV3", "custom_layer")]
+    nodes = [node for node in onnx_file.read(content).graph.nodes if node.domain == "patchskip"]
+    assert len(ours) == len(nodes)
+    metadata = json.loads((tmp_path / "m.engine.json").read_text())["metadata"]
+    assert engine_log.copies(layers, metadata["states"]) == []
+    assert {state["dtype"] for state in metadata["states"] if state["kind"] == "cache"} == {precision}
+    for state in metadata["states"]:
+        writers = [layer for layer in layers if state["output"] in layer.outputs]
+        assert len(writers) == 1 and writers[0] in ours and state["input"] in writers[0].inputs
