@@ -21,44 +21,58 @@ ENOUGH_WARPS = {"conv": 8, "other": 16}  # of a multiprocessor's four schedulers
 MASK_WORD_US = 0.1  # a warp's step of ranking the patches, 32 of them: a read of the second-level cache, some in flight
 
 # What a launch costs: the GPU's change of kernels where a CUDA graph holds them, else the CPU's call (Cortex-A57).
+# As if nothing of it overlapped with the kernels.
 GRAPH_LAUNCH_US, STREAM_LAUNCH_US = 4.0, 12.0
 
-# TensorRT's dense network, an assumption as well: float16 arithmetic, convolution and activation in one launch, joining
-# channels for free. ResNet-50's published 36 frames a second (224x224, 4.1 GMAC) are 0.62 of the rate.
+# TensorRT's dense network, an assumption as well: float16 arithmetic, convolution and activation in one launch, nothing
+# for an activation, joining channels for free. NVIDIA's published 36 frames a second of ResNet-50 (224x224, 4.1 GMAC)
+# are 0.62 of the rate. The published 64 of MobileNetV2 (300x300), 15.6 ms, are three times what is assumed here.
 TENSORRT_CONV_EFFICIENCY, TENSORRT_DEPTHWISE_EFFICIENCY = 0.6, 0.2
 TENSORRT_FREE = ("Concat",)
 
 
+PARTS = ("multiplications", "tiles", "operations", "memory", "idle", "ranking", "launches")
+
+
 @dataclass
 class Prediction:
-    """Milliseconds. kernels: of every launch, the larger of arithmetic and memory, and the ranking of the patches."""
+    """Milliseconds, by what they go to; of a launch either the arithmetic or the memory, whichever takes longer.
 
-    kernels: float = 0
-    arithmetic: float = 0
+    multiplications   that the result needs
+    tiles             further ones, that fill them
+    operations        other arithmetic: activations, sums, conversions
+    memory            reading and writing
+    idle              what these take longer because few warps have something to do
+    ranking           of the patches, in every block
+    launches          with a CUDA graph
+    """
+
+    multiplications: float = 0
+    tiles: float = 0
+    operations: float = 0
     memory: float = 0
+    idle: float = 0
     ranking: float = 0
-    launches: int = 0
+    count: int = 0  # of launches
 
     def __add__(self, other):
         return Prediction(*(a + b for a, b in zip(astuple(self), astuple(other))))
 
     @property
+    def launches(self):
+        return self.count * GRAPH_LAUNCH_US / 1e3
+
+    @property
     def graph_ms(self):
-        return self.kernels + self.launches * GRAPH_LAUNCH_US / 1e3
+        return sum(getattr(self, part) for part in PARTS)
 
     @property
     def stream_ms(self):
-        return self.kernels + self.launches * STREAM_LAUNCH_US / 1e3
+        return self.graph_ms + self.count * (STREAM_LAUNCH_US - GRAPH_LAUNCH_US) / 1e3
 
     @property
     def limit(self):
-        parts = {
-            "arithmetic": self.arithmetic,
-            "memory": self.memory,
-            "ranking": self.ranking,
-            "launches": self.launches * GRAPH_LAUNCH_US / 1e3,
-        }
-        return max(parts, key=lambda name: parts[name])
+        return max(PARTS, key=lambda part: getattr(self, part))
 
 
 def predict(node, share):
@@ -66,23 +80,33 @@ def predict(node, share):
     total = Prediction()
     for launch, done in zip(node.launches(), work.count(node, share)):
         conv = launch.kernel.startswith("conv")
+        lane = 1e3 / (FLOAT32_FLOPS / 2)
+        mac, operation = lane / (CONV_EFFICIENCY if conv else LANE_EFFICIENCY), lane / LANE_EFFICIENCY
+        made = _of_launch(done.macs * mac, (done.padded - done.macs) * mac, done.operations * operation, done.bytes)
         busy = min(1.0, done.warps / ENOUGH_WARPS["conv" if conv else "other"])
-        macs = done.padded / (CONV_EFFICIENCY if conv else LANE_EFFICIENCY)
-        arithmetic = (macs + done.operations / LANE_EFFICIENCY) / (FLOAT32_FLOPS / 2 * busy) * 1e3
-        memory = done.bytes / (BANDWIDTH * BANDWIDTH_EFFICIENCY * busy) * 1e3
-        ranking = -(-done.mask_words // (launch.threads // 32)) * MASK_WORD_US / 1e3
-        total += Prediction(max(arithmetic, memory) + ranking, arithmetic, memory, ranking, 1)
+        made.idle = made.graph_ms * (1 / busy - 1)
+        made.ranking = -(-done.mask_words // (launch.threads // 32)) * MASK_WORD_US / 1e3
+        made.count = 1
+        total += made
     return total
 
 
 def tensorrt(node):
     """-> Prediction for TensorRT's dense form of the node: nothing for a mask."""
-    if node.operator != "PatchSkip" or node.op_type in TENSORRT_FREE:
-        return Prediction()
     total = Prediction()
+    if node.operator != "PatchSkip" or node.op_type in TENSORRT_FREE:
+        return total
     for macs, size, depthwise in work.dense_layers(node):
         efficiency = TENSORRT_DEPTHWISE_EFFICIENCY if depthwise else TENSORRT_CONV_EFFICIENCY
-        arithmetic = macs / (FLOAT16_FLOPS / 2 * efficiency) * 1e3
-        memory = size / (BANDWIDTH * BANDWIDTH_EFFICIENCY) * 1e3
-        total += Prediction(max(arithmetic, memory), arithmetic, memory, 0, 1)
+        made = _of_launch(macs / (FLOAT16_FLOPS / 2 * efficiency) * 1e3, 0, 0, size)
+        made.count = 1
+        total += made
     return total
+
+
+def _of_launch(multiplications, tiles, operations, size):
+    """Arithmetic in ms and memory in bytes overlap."""
+    memory = size / (BANDWIDTH * BANDWIDTH_EFFICIENCY) * 1e3
+    if memory > multiplications + tiles + operations:
+        return Prediction(memory=memory)
+    return Prediction(multiplications, tiles, operations)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from patchskip.benchmarks import jetson_nano
-from patchskip.benchmarks.jetson_nano import Prediction
+from patchskip.benchmarks.jetson_nano import PARTS, Prediction
 
 PAGE = """# What a Jetson Nano should need
 
@@ -26,12 +26,21 @@ in a CUDA graph; *without a graph*: each by a call of its own. *speedup*: Tensor
 
 {totals}
 
-{limits}
+What a frame's time goes to: *multiplications* that the result needs; *tiles*: further ones that fill them; other
+*operations*: activations, sums, conversions; *memory*, where it takes longer than the arithmetic; *idle*: what those
+take longer because too few warps have something to do; *ranking* the patches in every block; *launches* in a graph.
+
+{parts}
+
+TensorRT's column is rather too fast, above all for depthwise convolutions (`benchmarks/jetson_nano.py` says by what),
+and so the speedups are rather too low. With everything active ours is slower: sums in float32 have half of the
+arithmetic rate. Memory limits little: 128 cores are soon busy. The less is active, the more goes to tiles that are not
+full (they have 32 to 128 pixels; a late layer's patch may have one), to blocks too few to fill the GPU, to launches.
 
 ## Layer by layer
 
-ms, with a CUDA graph. *MMAC*: what the result needs; *tiles*: what the kernel makes of it. *limit*: the largest of
-arithmetic, memory, ranking the patches, launching.
+ms, with a CUDA graph. *MMAC*: what the result needs; *tiles*: how many times that the kernel makes. *MB*: what is read
+and written with every patch active. *limit*: the largest of the parts above.
 
 {layers}
 """
@@ -59,7 +68,7 @@ def page(networks):
             f"- `{name}` = {_plain(getattr(jetson_nano, name))}: {what}" for name, what in ASSUMPTIONS
         ),
         totals="\n".join(totals(networks)),
-        limits="\n".join(f"- {name}: {_limits(rows)}" for name, rows in networks.items()),
+        parts="\n".join(_parts(networks)),
         layers="\n\n".join(_layers(name, rows) for name, rows in networks.items()),
     )
 
@@ -78,7 +87,7 @@ def totals(networks):
             [
                 name,
                 f"{sum(row['macs'] for row in rows) / 1e9:.2f}",
-                str(frame[shares[0]].launches),
+                str(frame[shares[0]].count),
                 *(f"{frame[share].graph_ms:.1f}" for share in shares),
                 *(f"{frame[share].stream_ms:.1f}" for share in shares[1:]),
                 f"{dense:.1f}",
@@ -114,24 +123,23 @@ def plain(networks):
 
 
 def _numbers(prediction):
-    return {**asdict(prediction), "graph_ms": prediction.graph_ms, "stream_ms": prediction.stream_ms}
+    return {
+        **asdict(prediction),
+        "launches": prediction.launches,
+        "graph_ms": prediction.graph_ms,
+        "stream_ms": prediction.stream_ms,
+    }
 
 
-def _limits(rows):
-    """How a frame's time divides among what limits its layers."""
-    parts = []
-    for share in rows[0]["predicted"]:
-        frame = total(rows, share)
-        launching = frame.launches * jetson_nano.GRAPH_LAUNCH_US / 1e3
-        by: dict[str, float] = {}
-        for row in rows:
-            predicted = row["predicted"][share]
-            kind = "arithmetic" if predicted.arithmetic >= predicted.memory else "memory"
-            by[kind] = by.get(kind, 0) + predicted.kernels - predicted.ranking
-        by.update(ranking=frame.ranking, launches=launching)
-        texts = [f"{name} {ms / frame.graph_ms:.0%}" for name, ms in sorted(by.items(), key=lambda item: -item[1])]
-        parts.append(f"at {share:.0%} {', '.join(texts)}")
-    return "; ".join(parts)
+def _parts(networks):
+    """Where the time of whole frames goes."""
+    table = [["network", "active", *PARTS], ["---", "---:", *["---:"] * len(PARTS)]]
+    for name, rows in networks.items():
+        for share in rows[0]["predicted"]:
+            frame = total(rows, share)
+            shares = [f"{getattr(frame, part) / frame.graph_ms:.0%}" for part in PARTS]
+            table.append([name, f"{share:.0%}", *shares])
+    return _lines(table)
 
 
 def _layers(name, rows):

@@ -1,10 +1,26 @@
 """The table of the CUDA kernels' resources."""
 
+import pathlib
+import re
+import subprocess
+
 import pytest
 
 from patchskip.benchmarks import kernels
+from patchskip.plugins import build
 from patchskip.plugins.cuda import compile, resources
 from patchskip.runtime.errors import PatchskipError
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_the_page_lists_every_kernel():
+    page = ROOT / "docs" / "measurements" / "cuda-kernels.md"
+    listed = re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE)
+    text = '#include "cuda/device/kernels.h"\n#define ENTRY(name, ...) @name@\nPS_CUDA_KERNELS(ENTRY)'
+    command = [*build._tools(None, None)[0], "-E", "-P", "-std=c++14", "-I" + build.PLUGINS, "-xc++", "-"]
+    said = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    assert listed == sorted(re.findall(r"@(\w+)@", said.replace(" ", ""))), "make kernels brings the page up to date"
 
 
 @pytest.mark.slow

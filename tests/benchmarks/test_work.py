@@ -71,17 +71,31 @@ def test_a_kernel_that_is_not_counted():
 def test_a_prediction():
     made = node("Conv", [(1, 64, 64, 64)], (1, 64, 64, 64), [("conv_64x64_f16x4", 6, 64)], (16, 16), **CONV)
     found = jetson_nano.predict(made, 1)
-    macs, lanes = 64 * 64 * 64 * 9 * 64, jetson_nano.FLOAT32_FLOPS / 2
-    operations = 64 * 64 * 64 * work.STORE
-    expected = macs / lanes / jetson_nano.CONV_EFFICIENCY + operations / lanes / jetson_nano.LANE_EFFICIENCY
-    assert found.arithmetic == pytest.approx(1e3 * expected)
-    assert found.limit == "arithmetic" and found.launches == 1
+    macs, lane = 64 * 64 * 64 * 9 * 64, 1e3 / (jetson_nano.FLOAT32_FLOPS / 2)
+    assert found.multiplications == pytest.approx(macs * lane / jetson_nano.CONV_EFFICIENCY)
+    assert found.operations == pytest.approx(64 * 64 * 64 * work.STORE * lane / jetson_nano.LANE_EFFICIENCY)
+    assert (found.tiles, found.memory, found.idle, found.count) == (0, 0, 0, 1) and found.limit == "multiplications"
     assert found.ranking == pytest.approx(4 * jetson_nano.MASK_WORD_US / 1e3)  # eight words, two warps
-    assert found.graph_ms == found.kernels + jetson_nano.GRAPH_LAUNCH_US / 1e3
-    one = jetson_nano.predict(made, 1 / 256)  # one tile: two warps, a quarter of what the schedulers need
-    operations = 16 * 64 * work.STORE / jetson_nano.LANE_EFFICIENCY
-    expected = (64 * 64 * 9 * 64 / jetson_nano.CONV_EFFICIENCY + operations) / (lanes / 4)
-    assert one.arithmetic == pytest.approx(1e3 * expected)
+    parts = found.multiplications + found.operations + found.ranking
+    assert found.graph_ms == pytest.approx(parts + jetson_nano.GRAPH_LAUNCH_US / 1e3)
+    assert found.stream_ms == pytest.approx(parts + jetson_nano.STREAM_LAUNCH_US / 1e3)
+    one = jetson_nano.predict(made, 1 / 256)  # 16 of a tile's 64 pixels; two of eight warps
+    assert one.multiplications == pytest.approx(found.multiplications / 256)
+    assert one.tiles == pytest.approx(3 * one.multiplications)
+    assert one.idle == pytest.approx(3 * (one.multiplications + one.tiles + one.operations))
+
+
+def test_a_prediction_that_memory_limits():
+    made = node("Add", [(1, 64, 64, 64)] * 2, (1, 64, 64, 64), [("pointwise_f16x4", 4, 256)], (16, 16))
+    found = jetson_nano.predict(made, 1)
+    size = 3 * 2 * 64**3 + 4 * 256
+    assert found.memory == pytest.approx(1e3 * size / jetson_nano.BANDWIDTH / jetson_nano.BANDWIDTH_EFFICIENCY)
+    assert found.operations == found.idle == 0
+
+
+def test_a_dense_prediction():
+    made = node("Conv", [(1, 64, 64, 64)], (1, 64, 64, 64), [], (16, 16), **CONV)
     dense = jetson_nano.tensorrt(made)
-    expected = macs / (jetson_nano.FLOAT16_FLOPS / 2 * jetson_nano.TENSORRT_CONV_EFFICIENCY)
-    assert dense.arithmetic == pytest.approx(1e3 * expected)
+    rate = jetson_nano.FLOAT16_FLOPS / 2 * jetson_nano.TENSORRT_CONV_EFFICIENCY
+    assert dense.multiplications == pytest.approx(1e3 * 64 * 64 * 64 * 9 * 64 / rate) and dense.count == 1
+    assert jetson_nano.tensorrt(node("Concat", [(1, 8, 8, 4)] * 2, (1, 8, 8, 8), [])).graph_ms == 0
