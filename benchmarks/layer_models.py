@@ -117,7 +117,8 @@ def dense_model(layer, parameters):
     nodes, tensors, outputs = [], [], []
     for i, (weight, bias) in enumerate(parameters):
         tensors += [numpy_helper.from_array(weight, f"w{i}"), numpy_helper.from_array(bias, f"b{i}")]
-        nodes.append(helper.make_node("Conv", ["x", f"w{i}", f"b{i}"], [f"c{i}"], name=f"Conv{i}", **conv_attributes(layer)))
+        conv = helper.make_node("Conv", ["x", f"w{i}", f"b{i}"], [f"c{i}"], name=f"Conv{i}", **conv_attributes(layer))
+        nodes.append(conv)
         if layer.activation == "SiLU":
             nodes.append(helper.make_node("Sigmoid", [f"c{i}"], [f"s{i}"], name=f"Sigmoid{i}"))
             nodes.append(helper.make_node("Mul", [f"c{i}", f"s{i}"], [f"y{i}"], name=f"Mul{i}"))
@@ -142,8 +143,8 @@ def skip_model(layer, parameters):
     for i, (weight, bias) in enumerate(parameters):
         tensors += [numpy_helper.from_array(weight, f"w{i}"), numpy_helper.from_array(bias, f"b{i}")]
         names = ["active", f"cache{i}", "x", f"w{i}", f"b{i}"]
-        node = helper.make_node("PatchSkip", names, [f"y{i}"], name=f"PatchSkip{i}", domain="patchskip", **conv_attributes(layer))
-        own = {"op_type": "Conv", "patch": layer.patch, "activation": layer.activation}
+        node = helper.make_node("PatchSkip", names, [f"y{i}"], name=f"PatchSkip{i}", domain="patchskip")
+        own = {"op_type": "Conv", "patch": layer.patch, "activation": layer.activation, **conv_attributes(layer)}
         node.attribute.extend(helper.make_attribute(key, value) for key, value in own.items())
         nodes.append(node)
         shape = [1, *layer.output_size, layer.outputs]
