@@ -53,6 +53,7 @@ class DenseLayer:
 
     def __init__(self, torch, node, runs):
         self._torch, self._runs = torch, runs
+        torch.backends.cudnn.benchmark = True
         network, shape = layers(torch, node)
         network = network.cuda().half().to(memory_format=torch.channels_last).eval()
         x = torch.randn(shape, device="cuda", dtype=torch.half).to(memory_format=torch.channels_last)

@@ -42,6 +42,20 @@ def test_check(model, tmp_path, monkeypatch, capsys):
     assert "| small | float32 | 3 |" in page
 
 
+def test_cases(tmp_path, monkeypatch):
+    tests = tmp_path / "tests" / "plugins" / "test_operators.py"
+    monkeypatch.setattr(gpu_check, "TESTS", tests)
+    assert gpu_check.cases()["passed"] is None
+    tests.parent.mkdir(parents=True)
+    body = "import pytest\n@pytest.mark.parametrize('name', ['cuda', 'cuda-emulated', 'cuda-f16'])\n"
+    tests.write_text(body + "def test_case(name):\n    assert name == 'cuda'\n")
+    found = gpu_check.cases()
+    assert not found["passed"] and found["summary"].startswith("1 failed, 1 passed, 1 deselected")
+    assert len(found["failed"]) == 1 and "cuda-f16" in found["failed"][0]
+    tests.write_text(body + "def test_case(name):\n    pass\n")
+    assert gpu_check.cases()["passed"] and gpu_check.cases()["failed"] == []
+
+
 def test_without_a_gpu(model, monkeypatch, capsys):
     monkeypatch.setenv("PATCHSKIP_LIBCUDA", "/nowhere/libcuda.so")
     assert gpu_check.main([model]) == 2
