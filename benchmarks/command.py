@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 import patchskip
-from patchskip.benchmarks import accuracy, environment, gpus, profiling, report, timing
+from patchskip.benchmarks import accuracy, environment, gpus, joints, profiling, report, timing
 from patchskip.benchmarks.dense import open_dense
 from patchskip.benchmarks.measure import measure_quality, measure_times
 from patchskip.runtime import opencv, tasks
@@ -13,6 +13,7 @@ from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_text
 from patchskip.runtime.model import is_engine
 from patchskip.runtime.progress import Progress
+from patchskip.runtime.run import add_crop, read_crop
 from patchskip.runtime.sources import open_source
 
 MIN_FRAMES = 100
@@ -32,6 +33,7 @@ def add_arguments(parser):
     parser.add_argument("--threads", type=int, metavar="N", help="for both (default: PATCHSKIP_THREADS, or all cores)")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
     parser.add_argument("--task", choices=sorted(tasks.TASKS), help="what the outputs mean (default: found out)")
+    add_crop(parser, "the part of the frame that --task pose looks at; it stays there (default: all of it)")
     parser.add_argument("--report", metavar="FILE.html", help="write a page that shows the results")
     parser.add_argument("--profile", action="store_true", help="add the time of every layer at this clip's activity")
 
@@ -52,14 +54,18 @@ def main(args):
     truth = accuracy.GroundTruth(args.gt) if args.gt else None
     if truth and task != "detect":
         raise PatchskipError(f"--gt needs a detector, and {args.model} has the outputs {skip.outputs}; leave it out")
+    if args.crop and task != "pose":
+        raise PatchskipError(f"--crop is for --task pose, and the task is {task}; leave it out")
+    # A crop that follows would follow each network's own joints: both see the same pictures.
+    options = {"crop": read_crop(args.crop), "moving": False} if task == "pose" else {}
     opencv.load().setNumThreads(threads)
 
     gpu = gpus.of(skip)
     total = min((n for n in (source.count, args.frames) if n), default=None)
     with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:
-        times = measure_times(dense, skip, source, task, args.frames, progress)
+        times = measure_times(dense, skip, source, task, args.frames, progress, options)
     with Progress("quality", total, args.quiet) as progress:
-        quality = measure_quality(dense, skip, source, task, truth, args.frames, progress)
+        quality = measure_quality(dense, skip, source, task, truth, args.frames, progress, options)
     result = summarise(times, quality, threads, watch, gpu)
     result["model"], result["dense_model"], result["source"] = str(args.model), str(args.dense), str(args.source)
     if args.profile:
@@ -118,6 +124,10 @@ def summarise(times, quality, threads, watch, gpu):
             "iou": 0.5,
             "class": "person",
         }
+    if quality.keypoints_within_5pct is not None:
+        measured = result.setdefault("accuracy", {"dense": {}, "skip": {}, "convention": {}})
+        measured["skip"]["keypoints_within_5pct"] = quality.keypoints_within_5pct
+        measured["convention"].update(keypoint_score=joints.LEAST, keypoint_distance=joints.SHARE)
     result["reasons"] = reasons(result, quality) + watch.reasons()
     result["valid"] = not result["reasons"]
     return result
@@ -160,7 +170,11 @@ def describe(result):
         f"first frame: dense {first['dense_ms']:.2f} ms, skip {first['skip_ms']:.2f} ms; relative error: "
         f"max {error['max_rel_error']:.2g}, mean {error['mean_rel_error']:.2g}"
     )
-    if "accuracy" in result:
+    measured = result.get("accuracy", {}).get("skip", {})
+    if "keypoints_within_5pct" in measured:
+        near = measured["keypoints_within_5pct"]
+        lines.append(f"{near:.2%} of dense's keypoints are within {joints.SHARE:.0%} of the person's box")
+    if "ap50" in measured:
         dense, skip = (result["accuracy"][kind]["ap50"] for kind in ("dense", "skip"))
         lines.append(f"AP50 of persons: dense {dense:.4f}, skip {skip:.4f} ({100 * (skip - dense):+.2f} points)")
     where = result["environment"]

@@ -4,11 +4,10 @@ import time
 
 import numpy as np
 
-from patchskip.benchmarks import accuracy, timing
+from patchskip.benchmarks import accuracy, joints, timing
 from patchskip.benchmarks.dense import difference
 from patchskip.runtime.run import STAGES, Pipeline
 
-KINDS = ("dense", "skip")
 KINDS = ("dense", "skip")
 WARM_UP = 5  # frames, before a reset, so that the first frame measured finds its memory and code in place
 
@@ -42,9 +41,11 @@ def frames_of(source, limit=None):
         yield frame
 
 
-def measure_times(dense, skip, source, task, limit, progress):
-    """Run both over the source in alternating blocks -> (dense Times, skip Times). Every frame goes through both."""
-    pipelines = Pipeline(dense, task), Pipeline(skip, task)
+def measure_times(dense, skip, source, task, limit, progress, options=None):
+    """Run both over the source in alternating blocks -> (dense Times, skip Times). Every frame goes through both.
+    options: of the task.
+    """
+    pipelines = Pipeline(dense, task, **(options or {})), Pipeline(skip, task, **(options or {}))
     times = Times(), Times()
     for frame in frames_of(source, WARM_UP):
         for pipeline in pipelines:
@@ -70,36 +71,42 @@ class Quality:
     active   [frames] share of the MACs made in each frame
     layers   [{"name", "op_type", "macs", "active"}], active the mean over all frames but the first
     errors   [frames] largest difference of an output over the dense output's largest magnitude
-    masks    [frames] (bool [Gh, Gw], side) of the image patches recomputed
+    masks    [frames] (bool [Gh, Gw], side, scale, origin) of the image patches recomputed, as sinks.shade takes them
     boxes    [frames] what the patch-skipping network found, [n, 6], or None without the task `detect`
     classes  number of classes it tells apart, or None
+    skeleton  of the task `pose`, or None
+    keypoints_within_5pct  share of dense's joints that are found near, or None without the task `pose`
     ap50     {"dense": .., "skip": ..}; empty without ground truth
     """
+
+    skeleton = None
+    keypoints_within_5pct = None
 
     def __init__(self, active, layers, errors, masks, boxes, classes, ap50):
         self.active, self.layers, self.errors = active, layers, errors
         self.masks, self.boxes, self.classes, self.ap50 = masks, boxes, classes, ap50
 
 
-def measure_quality(dense, skip, source, task, truth, limit, progress):
-    """Both over the source -> Quality. truth: accuracy.GroundTruth, or None."""
-    options = {"conf": accuracy.CONFIDENCE, "nms": accuracy.NMS, "classes": [accuracy.PERSON]} if truth else {}
+def measure_quality(dense, skip, source, task, truth, limit, progress, options=None):
+    """Both over the source -> Quality. truth: accuracy.GroundTruth, or None. options: of the task."""
+    options = dict(options or {})
+    if truth:
+        options.update(conf=accuracy.CONFIDENCE, nms=accuracy.NMS, classes=[accuracy.PERSON])
     pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, **options)
     found = ([], [])  # type: tuple
     truths, active, errors, shares, masks = [], [], [], [], []
     for index, frame in enumerate(frames_of(source, limit)):
         outputs = []
-        for pipeline, model, boxes in zip(pipelines, (dense, skip), found):
-            image = {model.inputs[0]["name"]: pipeline.preprocess(frame)}
-            outputs.append(pipeline.stream.infer(image, copy=False))
-            boxes.append(pipeline.task(outputs[-1], pipeline.preprocess.scale) if pipeline.task else None)
+        for pipeline, boxes in zip(pipelines, found):
+            boxes.append(pipeline(frame))
+            outputs.append(pipeline.outputs)
         errors.append(max(difference(outputs[1][name], value)[1] for name, value in outputs[0].items()))
         stream = pipelines[1].stream
         stats = stream.stats
         active.append(stats["active_macs"])
         shares.append([layer["active"] for layer in stats["layers"]])
         mask, side = stream.image_mask()
-        masks.append((mask.copy(), side, pipelines[1].preprocess.scale))
+        masks.append((mask.copy(), side, pipelines[1].preprocess.scale, pipelines[1].origin))
         if truth:
             truths.append(truth.frame(accuracy.frame_number(source, index), frame.shape[1::-1]))
         progress.update(index + 1)
@@ -109,4 +116,8 @@ def measure_quality(dense, skip, source, task, truth, limit, progress):
     if truth:
         ap50 = {kind: accuracy.average_precision(boxes, truths) for kind, boxes in zip(KINDS, found)}
     classes = getattr(pipelines[1].task, "count", None)
-    return Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, ap50)
+    quality = Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, ap50)
+    if task == "pose":
+        quality.skeleton = pipelines[1].task.skeleton
+        quality.keypoints_within_5pct = joints.share_within(found[1], found[0])
+    return quality

@@ -6,7 +6,7 @@ import html
 import numpy as np
 
 from patchskip.benchmarks.measure import frames_of
-from patchskip.runtime import opencv, sinks
+from patchskip.runtime import opencv, sinks, skeletons
 from patchskip.runtime.tasks import coco
 
 WIDTH, HEIGHT = 860, 220  # of a plot, in CSS pixels
@@ -68,10 +68,11 @@ def example(source, quality, threshold=SHOWN_SCORE):
     order = np.argsort(quality.active[1:], kind="stable")
     index = int(order[len(order) // 2]) + 1
     frame = next(image for i, image in enumerate(frames_of(source)) if i == index).copy()
-    mask, side, scale = quality.masks[index]
-    sinks.shade(frame, mask, side, scale)
+    sinks.shade(frame, *quality.masks[index])
     boxes = quality.boxes[index]
-    if boxes is not None:
+    if quality.skeleton:
+        skeletons.draw(frame, boxes, quality.skeleton)
+    elif boxes is not None:
         sinks.draw(frame, boxes[boxes[:, 4] > threshold], lambda number: coco.name(number, quality.classes))
     ok, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 85])
     share = quality.active[index]
@@ -90,7 +91,11 @@ def _headline(result):
         (f"{result['active_macs']:.1%}", "of the multiplications made"),
         (f"{result['fidelity']['max_rel_error']:.2g}", "largest relative error of an output"),
     ]
-    if "accuracy" in result:
+    measured = result.get("accuracy", {}).get("skip", {})
+    if "keypoints_within_5pct" in measured:
+        near = measured["keypoints_within_5pct"]
+        numbers.append((f"{near:.1%}", "of dense's keypoints, within 5 % of the person"))
+    if "ap50" in measured:
         dense, skip = (result["accuracy"][kind]["ap50"] for kind in ("dense", "skip"))
         numbers.append((f"{100 * (skip - dense):+.2f}", f"points of AP50 ({dense:.4f} to {skip:.4f})"))
     cells = "".join(f"<div><b>{value}</b><span>{html.escape(text)}</span></div>" for value, text in numbers)

@@ -6,23 +6,24 @@ import time
 
 import numpy as np
 
-from . import opencv, sinks, tasks
+from . import opencv, sinks, skeletons, tasks
 from .errors import PatchskipError
 from .model import load
 from .preprocess import Preprocess
 from .progress import Progress
 from .sources import open_source
-from .tasks import coco
+from .tasks import coco, keypoints
 
-OVERLAYS = ("boxes", "patches")
+OVERLAYS = ("boxes", "skeletons", "patches")
 STAGES = ("preprocess", "inference", "decode")
 
 
 class Pipeline:
     """Frame in, detections out: what `run` and `benchmark` both time.
 
-    `pipeline(frame)` -> float32 [n, 6] boxes in the frame's pixels, or None for the task `none`. After it, `times` has
-    the seconds of each stage {"preprocess", "inference", "decode"}.
+    `pipeline(frame)` -> float32 [n, 6] boxes in the frame's pixels, [n, J, 4] joints for the task `pose`, or None for
+    the task `none`. After it, `times` has the seconds of each stage {"preprocess", "inference", "decode"}, `outputs`
+    those of the network, and `origin` the (x, y) in the frame where the network's picture begins.
     """
 
     def __init__(self, model, task=None, **options):
@@ -31,17 +32,22 @@ class Pipeline:
         if len(model.inputs) != 1:
             raise PatchskipError("{} has {} inputs; run takes networks with one".format(model.path, len(model.inputs)))
         self.task = tasks.create(task or tasks.guess(model), model, **options)
+        self.crop = getattr(self.task, "crop", None)
         self.times = dict.fromkeys(STAGES, 0.0)
+        self.outputs, self.origin = {}, (0, 0)
         self._input = model.inputs[0]["name"]
         self._feed = {}
 
     def __call__(self, frame):
         start = time.perf_counter()
+        if self.crop:
+            frame = self.crop(frame)
+            self.origin = tuple(self.crop.box[:2])
         self._feed[self._input] = self.preprocess(frame)
         ready = time.perf_counter()
-        outputs = self.stream.infer(self._feed, copy=False)
+        self.outputs = self.stream.infer(self._feed, copy=False)
         done = time.perf_counter()
-        found = self.task(outputs, self.preprocess.scale) if self.task else None
+        found = self.task(self.outputs, self.preprocess.scale) if self.task else None
         self.times = dict(zip(STAGES, (ready - start, done - ready, time.perf_counter() - done)))
         return found
 
@@ -59,14 +65,34 @@ def add_arguments(parser):
         "--overlay",
         default=",".join(OVERLAYS),
         metavar="LIST",
-        help="what OUTPUT shows: boxes, patches (the skipped are dark), none (default: %(default)s)",
+        help="what OUTPUT shows: boxes, skeletons, patches (the skipped are dark), none (default: %(default)s)",
     )
     parser.add_argument("--save-mot", metavar="FILE", help="write the boxes in the MOT challenge's format")
     parser.add_argument("--threads", type=int, metavar="N", help="default: PATCHSKIP_THREADS, or all cores")
-    parser.add_argument("--conf", type=float, default=0.4, help="least score of a box (default: %(default)s)")
+    parser.add_argument("--conf", type=float, help="least score of a box, or of a person (default: 0.4, pose: 0.2)")
     parser.add_argument("--nms", type=float, default=0.45, help="IoU above which the worse of two boxes goes")
     parser.add_argument("--classes", metavar="LIST", help="keep these: names of COCO or numbers, such as person,car")
+    parser.add_argument("--decoder", choices=list(keypoints.DECODERS), help="of --task pose (default: found out)")
+    add_crop(parser, "the part of the frame that --task pose looks at; it follows the person (default: all of it)")
+    parser.add_argument("--plot3d", metavar="FILE", help="a video of the body in space, from networks that give depth")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
+
+
+def add_crop(parser, text):
+    parser.add_argument("--crop", metavar="X,Y,W,H", help=text)
+
+
+def read_crop(text):
+    """What --crop says -> (x, y, width, height) in pixels, or None."""
+    if text is None:
+        return None
+    try:
+        numbers = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 4 or min(numbers[2:]) < 1:
+        raise PatchskipError("--crop {}: give the left, the top, the width and the height in whole pixels".format(text))
+    return numbers
 
 
 def main(args):
@@ -76,23 +102,38 @@ def main(args):
             raise PatchskipError("--overlay {}: there is no {}; use {}".format(args.overlay, word, ",".join(OVERLAYS)))
     if args.frames is not None and args.frames < 1:
         raise PatchskipError("--frames is {}; give 1 or more".format(args.frames))
-    if not 0 <= args.conf <= 1 or not 0 <= args.nms <= 1:
+    if not 0 <= (args.conf or 0) <= 1 or not 0 <= args.nms <= 1:
         raise PatchskipError("--conf is {}, --nms is {}; both lie between 0 and 1".format(args.conf, args.nms))
     model = load(args.model, args.threads)
     source = open_source(args.source)
     task = args.task or tasks.guess(model)
-    options = {"conf": args.conf, "nms": args.nms} if task == "detect" else {}
-    if args.classes and task == "detect":
-        options["classes"] = [word.strip() for word in args.classes.split(",")]
+    options = _options(args, task)
     if args.threads:
         opencv.load().setNumThreads(args.threads)
     pipeline = Pipeline(model, task, **options)
-    if pipeline.task is None and args.save_mot:
-        raise PatchskipError("--save-mot needs boxes, and the task is none; give --task detect")
+    if task != "detect" and args.save_mot:
+        raise PatchskipError("--save-mot needs boxes, and the task is {}; give --task detect".format(task))
+    if args.plot3d and not pipeline.task.depth:
+        raise PatchskipError("--plot3d needs joints in space, and {} gives them in the picture".format(args.model))
     summary = _stream(args, model, source, pipeline, overlays)
     if not args.quiet:
         print(_describe(summary), file=sys.stderr if "-" in (args.json, args.save_mot) else sys.stdout)
     return 0
+
+
+def _options(args, task):
+    """-> what `tasks.create` takes, of the arguments."""
+    options = {} if args.conf is None else {"conf": args.conf}
+    if task == "pose":
+        return dict(options, decoder=args.decoder, crop=read_crop(args.crop))
+    for name in ("decoder", "crop", "plot3d"):
+        if getattr(args, name) is not None:
+            raise PatchskipError("--{} is for --task pose, and the task is {}".format(name, task))
+    if task == "none":
+        return {}
+    if args.classes:
+        options["classes"] = [word.strip() for word in args.classes.split(",")]
+    return dict(options, nms=args.nms)
 
 
 def _stream(args, model, source, pipeline, overlays):
@@ -100,14 +141,21 @@ def _stream(args, model, source, pipeline, overlays):
     limit = min(n for n in (args.frames, source.count, float("inf")) if n is not None)
     total = None if limit == float("inf") else limit
 
+    posing = hasattr(pipeline.task, "skeleton")
+
     def names(number):
-        return coco.name(number, pipeline.task.count)
+        return pipeline.task.skeleton.joints[number] if posing else coco.name(number, pipeline.task.count)
 
     times, macs = [], []
     with contextlib.ExitStack() as stack:
         video = stack.enter_context(sinks.video(args.output, source.size, source.fps)) if args.output else None
         mot = stack.enter_context(sinks.mot(args.save_mot)) if args.save_mot else None
         record = stack.enter_context(sinks.json_lines(args.json)) if args.json else None
+        plot = (
+            stack.enter_context(sinks.video(args.plot3d, (skeletons.SIDE, skeletons.SIDE), source.fps))
+            if args.plot3d
+            else None
+        )
         progress = stack.enter_context(Progress("run", total, args.quiet))
         for number, frame in enumerate(source, 1):
             found = pipeline(frame)
@@ -117,26 +165,35 @@ def _stream(args, model, source, pipeline, overlays):
             if mot:
                 mot(number, found)
             if record:
-                record(_record(number, found, active, pipeline.times, names))
+                record(_record(number, found, active, pipeline, names))
             if video:
                 if "patches" in overlays:
                     mask, side = pipeline.stream.image_mask()
-                    sinks.shade(frame, mask, side, pipeline.preprocess.scale)
-                if "boxes" in overlays and found is not None:
+                    sinks.shade(frame, mask, side, pipeline.preprocess.scale, pipeline.origin)
+                if posing and "skeletons" in overlays:
+                    skeletons.draw(frame, found, pipeline.task.skeleton)
+                elif not posing and "boxes" in overlays and found is not None:
                     sinks.draw(frame, found, names)
                 video(frame)
+            if plot:
+                plot(skeletons.plot(found, pipeline.task.skeleton))
             progress.update(number, "{:.1%} of MACs".format(active))
             if number == args.frames:
                 break
         summary = _summary(model, times, macs)
+        if pipeline.crop:
+            summary["crop_moves"] = pipeline.crop.moves
         if record:
             record({"summary": summary})
     return summary
 
 
-def _record(number, found, active, times, names):
-    record = {"frame": number, "active_macs": round(active, 6), "stages_ms": _milliseconds(times)}
-    if found is not None:
+def _record(number, found, active, pipeline, names):
+    record = {"frame": number, "active_macs": round(active, 6), "stages_ms": _milliseconds(pipeline.times)}
+    if pipeline.crop:
+        record["crop"] = pipeline.crop.box
+        record["people"] = [{"joints": _joints(joints, names)} for joints in found.tolist()]
+    elif found is not None:
         record["detections"] = [
             {
                 "box": [round(v, 2) for v in row[:4]],
@@ -147,6 +204,13 @@ def _record(number, found, active, times, names):
             for row in found.tolist()
         ]
     return record
+
+
+def _joints(joints, names):
+    return [
+        {"name": names(number), "x": round(x, 2), "y": round(y, 2), "z": round(z, 2), "score": round(score, 4)}
+        for number, (x, y, z, score) in enumerate(joints)
+    ]
 
 
 def _milliseconds(times):
@@ -169,6 +233,8 @@ def _summary(model, times, macs):
 
 def _describe(summary):
     stages = "  ".join("{} {:.2f}".format(stage, summary["stages_ms"][stage]) for stage in STAGES)
-    return "{} frames, {:.2f} ms each ({}); the first {:.1f} ms; {:.1%} of the MACs active".format(
+    text = "{} frames, {:.2f} ms each ({}); the first {:.1f} ms; {:.1%} of the MACs active".format(
         summary["frames"], summary["total_ms"], stages, summary["first_frame_ms"], summary["active_macs"]
     )
+    moves = summary.get("crop_moves")
+    return text + "; the crop moved {} times".format(moves) if moves else text

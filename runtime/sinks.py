@@ -85,17 +85,19 @@ def json_lines(target):
         yield lambda record: file.write(json.dumps(record) + "\n")
 
 
-def shade(frame, mask, side, scale):
+def shade(frame, mask, side, scale, origin=(0, 0)):
     """Darken, in place, the patches that were skipped.
 
     mask bool [Gh, Gw]: recomputed; side: of a patch, in pixels of the network's input; scale (x, y): input pixels for
-    each of the frame's.
+    each of the frame's; origin (x, y): where in the frame the network's picture begins. What lies outside is dark too.
     """
     rows, columns = (
-        np.minimum((np.arange(n) * s / side).astype(int), limit - 1)
-        for n, s, limit in zip(frame.shape[:2], (scale[1], scale[0]), mask.shape)
+        np.floor((np.arange(n) - start) * s / side).astype(int)
+        for n, start, s in zip(frame.shape[:2], origin[::-1], scale[::-1])
     )
-    skipped = ~mask[rows[:, None], columns]
+    padded = np.pad(mask, 1, "constant")
+    rows, columns = (np.clip(places, -1, limit) + 1 for places, limit in zip((rows, columns), mask.shape))
+    skipped = ~padded[rows[:, None], columns]
     frame[skipped] = frame[skipped] // 5 * 2
 
 

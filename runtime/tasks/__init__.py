@@ -2,17 +2,17 @@
 
 import importlib
 
-TASKS = {"detect": "patchskip.runtime.tasks.detect", "none": None}
+TASKS = {"detect": "patchskip.runtime.tasks.detect", "pose": "patchskip.runtime.tasks.pose", "none": None}
 
 
 def create(name, model, **options):
-    """-> a callable (outputs, scale) -> float32 [n, 6], or None for the task `none`."""
+    """-> a callable (outputs, scale) -> float32 [n, 6], joints [n, J, 4], or None for the task `none`."""
     module = TASKS[name]
     return importlib.import_module(module).create(model, **options) if module else None
 
 
 def guess(model):
     """-> the task that fits the model's outputs."""
-    from . import detect
+    from . import detect, pose
 
-    return "detect" if detect.fits(model) else "none"
+    return "detect" if detect.fits(model) else "pose" if pose.fits(model) else "none"

@@ -146,3 +146,48 @@ def detector(tmp_path, standard_operators):
             "preprocess": {"channels": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1], "fit": "letterbox", "pad": 114},
         },
     )
+
+
+@pytest.fixture
+def poser(tmp_path, standard_operators):
+    """A pose network of uint8 [1, 64, 48, 3] whose 17 heat maps [16, 12] are the brightness of every fourth pixel."""
+    shape = [1, 17, 16, 12]
+    return save(
+        tmp_path / "poser.onnx",
+        [
+            ("Slice", ["image", "first", "last", "axes", "steps"], ["some"], {}),
+            ("Cast", ["some"], ["f"], {"to": 1}),
+            ("ReduceMean", ["f"], ["grey"], {"axes": [3], "keepdims": 0}),
+            ("Unsqueeze", ["grey", "channel"], ["one"], {}),
+            ("Mul", ["one", "scales"], ["fresh"], {}),
+            ("IsNaN", ["maps.cache"], ["new"], {}),
+            ("Where", ["new", "fresh", "fresh"], ["maps"], {}),
+            ("Cast", ["mask"], ["m"], {"to": 6}),
+        ],
+        {"image": (np.uint8, [1, 64, 48, 3]), "maps.cache": (np.float32, shape)},
+        {"maps": (np.float32, shape), "m": (np.int32, [4, 3])},
+        {
+            "first": np.array([2, 2]),
+            "last": np.array([64, 48]),
+            "axes": np.array([1, 2]),
+            "steps": np.array([4, 4]),
+            "channel": np.array([1]),
+            "scales": np.full((1, 17, 1, 1), 1 / 255, np.float32),
+            "mask": np.arange(12, dtype=np.int64).reshape(4, 3) % 2,
+        },
+        {
+            "format": 1,
+            "patch": 16,
+            "gate": "delta",
+            "threshold": 0.05,
+            "inputs": [{"name": "image", "shape": [1, 64, 48, 3], "dtype": "uint8", "layout": "NHWC"}],
+            "outputs": [{"name": "maps", "shape": shape}],
+            "states": [{"input": "maps.cache", "output": "maps", "kind": "cache", "shape": shape}],
+            "masks": [{"name": "m", "patch": 16, "size": [64, 48]}],
+            "layers": [{"name": "image", "op_type": "Image", "shape": [1, 64, 48, 3], "macs": 100, "mask": "m"}],
+            "dense": [],
+            "macs": 100,
+            "coverage": 1.0,
+            "preprocess": {"channels": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1], "fit": "stretch", "pad": 114},
+        },
+    )

@@ -8,7 +8,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 # `patchskip benchmark` and `compare` measure engines on the device.
-MEASURING = "__init__ accuracy command compare dense environment gpus measure profiling report sessions timing".split()
+MEASURING = (
+    "__init__ accuracy command compare dense environment gpus joints measure profiling report sessions timing".split()
+)
 FILES = (
     sorted((ROOT / "runtime").rglob("*.py"))
     + sorted((ROOT / "plugins").rglob("*.py"))

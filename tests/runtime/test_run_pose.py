@@ -1,0 +1,91 @@
+"""`patchskip run --task pose`"""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from patchskip.runtime import cli
+
+cv2 = pytest.importorskip("cv2")
+
+
+def patchskip(capfd, *arguments):
+    status = cli.main([str(argument) for argument in arguments])
+    return (status, *capfd.readouterr())
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """16 frames of 96x128; a bright square that goes to the left by 2 pixels a frame."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for number in range(16):
+        frame = np.zeros((128, 96, 3), np.uint8)
+        frame[60:68, 70 - 2 * number : 78 - 2 * number] = 255
+        cv2.imwrite(str(folder / "{:02}.png".format(number)), frame)
+    return folder
+
+
+def records(path):
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return lines[:-1], lines[-1]["summary"]
+
+
+def test_everything_at_once(poser, clip, tmp_path, capfd):
+    status, out, err = patchskip(
+        capfd, "run", poser, clip, tmp_path / "out.mp4", "--json", tmp_path / "out.json", "--task", "pose"
+    )
+    assert (status, err) == (0, "") and out.startswith("16 frames, ")
+    frames, summary = records(tmp_path / "out.json")
+    assert summary["crop_moves"] == 0 and all(frame["crop"] == [0, 0, 96, 128] for frame in frames)
+    for number, frame in enumerate(frames):
+        joint = frame["people"][0]["joints"][16]
+        assert joint["name"] == "right_ankle" and joint["z"] == 0 and joint["score"] == 1
+        assert abs(joint["x"] - 74 + 2 * number) < 9 and abs(joint["y"] - 64) < 9  # a cell is 8 pixels
+    capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
+    assert all(capture.read()[0] for _ in range(16)) and not capture.read()[0]
+
+
+def test_the_crop_follows(poser, clip, tmp_path, capfd):
+    target = tmp_path / "out.json"
+    assert patchskip(capfd, "run", poser, clip, "--crop", "50,40,36,48", "--json", target)[0] == 0
+    frames, summary = records(target)
+    assert summary["crop_moves"] == 1 and frames[0]["crop"] == [50, 40, 36, 48]
+    assert frames[-1]["crop"][0] < 42 and frames[-1]["people"]
+
+
+def test_nobody(poser, tmp_path, capfd):
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / "{}.png".format(number)), np.zeros((64, 48, 3), np.uint8))
+    target = tmp_path / "out.json"
+    assert patchskip(capfd, "run", poser, tmp_path, tmp_path / "out.avi", "--json", target)[0] == 0
+    assert all(frame["people"] == [] for frame in records(target)[0])
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["DETECTOR", "CLIP", "--task", "pose"], "--task none"),
+        (["POSER", "CLIP", "--decoder", "landmarks"], "landmarks"),
+        (["POSER", "CLIP", "--crop", "1,2,3"], "--crop 1,2,3"),
+        (["POSER", "CLIP", "--crop", "0,0,0,9"], "--crop 0,0,0,9"),
+        (["POSER", "CLIP", "--crop", "96,0,20,20"], "outside"),
+        (["POSER", "CLIP", "--plot3d", "OUT.mp4"], "--plot3d"),
+        (["POSER", "CLIP", "--save-mot", "OUT.txt"], "--save-mot"),
+        (["DETECTOR", "CLIP", "--crop", "0,0,9,9"], "--task pose"),
+    ],
+)
+def test_one_line(poser, detector, clip, tmp_path, capfd, arguments, words):
+    names = {
+        "DETECTOR": detector,
+        "POSER": poser,
+        "CLIP": clip,
+        "OUT.mp4": tmp_path / "o.mp4",
+        "OUT.txt": tmp_path / "o",
+    }
+    before = sorted(os.listdir(str(tmp_path)))
+    status, out, err = patchskip(capfd, "run", *[names.get(word, word) for word in arguments])
+    assert status == 2 and out == "" and words in err and err.startswith("patchskip: ") and err.count("\n") == 1, err
+    assert sorted(os.listdir(str(tmp_path))) == before
