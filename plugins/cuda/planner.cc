@@ -20,6 +20,14 @@ struct KernelEntry {
 const KernelEntry kKernels[] = {PS_CUDA_KERNELS(PS_ENTRY)};
 
 constexpr int64_t kAlignment = 256;
+constexpr int kSharedOfBlock = 48 * 1024;  // without asking for more
+
+// Shared memory of a multiprocessor, in KiB: the CUDA programming guide's table of compute capabilities.
+int shared_memory(int sm) {
+  if (sm == 80 || sm == 87) return 164;
+  if (sm == 90 || sm == 100) return 228;
+  return sm == 70 || sm == 72 ? 96 : sm >= 86 ? 100 : 64;
+}
 
 }  // namespace
 
@@ -87,7 +95,10 @@ Launch& Builder::launch(const std::string& kernel, int64_t work, int block_work,
   }
   expect(entry != nullptr && entry->params == size && size <= kMostParams, "there is no kernel " + kernel);
   expect(work < (1ll << 31), "the tensor is too large: " + std::to_string(work) + " pieces of work");
-  const int64_t held = static_cast<int64_t>(device.multiprocessors) * entry->resident;
+  expect(shared_bytes <= kSharedOfBlock, "the mask is too large: " + kernel + " needs " + std::to_string(shared_bytes) +
+                                             " bytes of shared memory; a block has " + std::to_string(kSharedOfBlock));
+  const int fitting = shared_memory(device.sm) * 1024 / (shared_bytes + 1024);  // of which the system takes 1 KiB
+  const int64_t held = static_cast<int64_t>(device.multiprocessors) * std::min(entry->resident, fitting);
   const int64_t blocks = std::max<int64_t>(1, std::min(held, (work + block_work - 1) / block_work));
   Launch made = {entry->name, static_cast<int>(blocks), entry->threads, shared_bytes, false, {}, {}};
   made.params.assign(static_cast<const char*>(params), static_cast<const char*>(params) + size);

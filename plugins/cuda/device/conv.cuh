@@ -109,9 +109,10 @@ PS_DEVICE void multiply(const float* slice, ConvSums<Tile>* sums) {
   }
 }
 
-// The sums leave by way of shared memory, where the slices were: side by side, and in a loop that is not unrolled.
+// The sums leave by way of shared memory, where the slices were: side by side. The loop is not unrolled: four pixels'
+// sums leave, those of the next four take their place.
 template <typename T, typename Tile>
-PS_DEVICE void finish_tile(const ConvParams& p, const ConvUnit& u, const ConvPlace* places, const ConvSums<Tile>& sums,
+PS_DEVICE void finish_tile(const ConvParams& p, const ConvUnit& u, const ConvPlace* places, ConvSums<Tile>* sums,
                            float* shared) {
   typedef ConvSums<Tile> Sums;
   static_assert(Sums::kPixelStep * Tile::kChannels <= 2 * Tile::kSlice, "the sums fit where the slices were");
@@ -119,16 +120,19 @@ PS_DEVICE void finish_tile(const ConvParams& p, const ConvUnit& u, const ConvPla
 #pragma unroll 1
   for (int four = 0; four < Sums::kPixelFours; ++four) {
 #pragma unroll
-    for (int i = 0; i < Tile::kThreadPixels; ++i) {
-      if (i / 4 != four) continue;
+    for (int i = 0; i < 4; ++i) {
 #pragma unroll
       for (int j = 0; j < Sums::kChannelFours; ++j) {
-        const float* v = sums.v[i] + j * 4;
-        store4(shared + (pixel + i % 4) * Tile::kChannels + j * Sums::kChannelStep + channel,
-               {{v[0], v[1], v[2], v[3]}});
+        const float* v = sums->v[i] + j * 4;
+        store4(shared + (pixel + i) * Tile::kChannels + j * Sums::kChannelStep + channel, {{v[0], v[1], v[2], v[3]}});
       }
     }
-    finish_rows<T, Tile::kChannels>(p, u, places + four * Sums::kPixelStep, shared, Sums::kPixelStep);
+    finish_rows<T, Tile>(p, u, places + four * Sums::kPixelStep, shared, Sums::kPixelStep);
+#pragma unroll
+    for (int i = 4; i < Tile::kThreadPixels; ++i) {
+#pragma unroll
+      for (int j = 0; j < Tile::kThreadChannels; ++j) sums->v[i - 4][j] = sums->v[i][j];
+    }
   }
 }
 
@@ -159,7 +163,7 @@ PS_DEVICE void conv(const ConvParams& p) {
       now = then;
       then = done;
     }
-    finish_tile<T>(p, u, places, sums, slices);
+    finish_tile<T>(p, u, places, &sums, slices);
   });
 }
 

@@ -158,28 +158,61 @@ PS_DEVICE const T* weights_of(const ConvParams& p, const ConvUnit& u) {
   return static_cast<const T*>(p.weights) + term * p.padded + u.channel;
 }
 
+// Of shared memory.
+PS_DEVICE void add_values(const float* p, Vec<1>* to) { to->v[0] += *p; }
+PS_DEVICE void add_values(const float* p, Vec<4>* to) {
+  const Vec4 more = read4(p);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) to->v[i] += more.v[i];
+}
+template <typename T>
+PS_DEVICE void store_values(T* p, const Vec<1>& values) {
+  store(p, values.v[0]);
+}
+template <typename T>
+PS_DEVICE void store_values(T* p, const Vec<4>& values) {
+  store4(p, values);
+}
+
+// n channels of every so many rows, of which four at a time.
+template <int n, typename T, typename Tile>
+PS_DEVICE void finish_columns(const ConvParams& p, const ConvUnit& u, const ConvPlace* places, const float* sums,
+                              int rows) {
+  constexpr int kAcross = Tile::kChannels / n, kDown = Tile::kThreads / kAcross, kTogether = 4;
+  static_assert(Tile::kThreads % kAcross == 0, "a thread has one column");
+  const int column = thread_index() % kAcross * n, channel = u.group * p.outputs + u.channel + column;
+  if (u.channel + column >= p.outputs) return;
+  const int pitch = p.outputs * static_cast<int>(p.by_groups.divisor);
+  T* const out = static_cast<T*>(p.out);
+  Vec<n> bias;
+  load_values(p.bias + channel, &bias);
+  for (int first = thread_index() / kAcross; first < rows; first += kTogether * kDown) {
+    long long at[kTogether];
+    Vec<n> values[kTogether];
+#pragma unroll
+    for (int i = 0; i < kTogether; ++i) {
+      const int row = first + i * kDown, pixel = row < rows ? places[row].out : -1;
+      at[i] = pixel < 0 ? -1 : static_cast<long long>(pixel) * pitch + channel;
+      values[i] = bias;
+      if (pixel >= 0) add_values(sums + row * Tile::kChannels + column, &values[i]);
+    }
+    finish<T>(p.finish, channel, at, values);
+#pragma unroll
+    for (int i = 0; i < kTogether; ++i) {
+      if (at[i] >= 0) store_values(out + at[i], values[i]);
+    }
+  }
+}
+
 // Sums [rows][kChannels] in shared memory to the output. For all threads of the block; begins and ends with a barrier.
-template <typename T, int kChannels>
+template <typename T, typename Tile>
 PS_DEVICE void finish_rows(const ConvParams& p, const ConvUnit& u, const ConvPlace* places, const float* sums,
                            int rows) {
   sync_threads();
-  const int channels = p.outputs * static_cast<int>(p.by_groups.divisor);
-  const int width = p.outputs % 4 ? 1 : 4, across = kChannels / width;
-  T* const out = static_cast<T*>(p.out);
-  for (int i = thread_index(); i < rows * across; i += thread_count()) {
-    const int row = i / across, column = (i - row * across) * width;
-    const int within = u.channel + column, channel = u.group * p.outputs + within;
-    const int pixel = places[row].out;
-    if (pixel < 0 || within >= p.outputs) continue;
-    const long long at = static_cast<long long>(pixel) * channels + channel;
-    const float* sum = sums + row * kChannels + column;
-    if (width == 4) {
-      Vec<4> values = load4(p.bias + channel);
-      add(read4(sum), &values);
-      store4(out + at, finished<T>(p.finish, values, channel, at));
-    } else {
-      store(out + at, finished<T>(p.finish, *sum + load(p.bias + channel), channel, at));
-    }
+  if (p.outputs % 4) {
+    finish_columns<1, T, Tile>(p, u, places, sums, rows);
+  } else {
+    finish_columns<4, T, Tile>(p, u, places, sums, rows);
   }
   sync_threads();
 }

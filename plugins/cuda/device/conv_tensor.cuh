@@ -74,16 +74,17 @@ PS_DEVICE void multiply(const half* slice, WarpSums* sums) {
   const half* const weights = slice + Tile::kPixelValues + warp % Tile::kWarpsAcross * 32;
 #pragma unroll
   for (int term = 0; term < Tile::kDepth; term += 16) {
-    HalfMatrix a[2], b[2];
+    HalfMatrix right[2];
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      load_left(pixels + i * 16 * Tile::kPixelPitch + term, Tile::kPixelPitch, &a[i]);
-      load_right(weights + term * Tile::kChannelPitch + i * 16, Tile::kChannelPitch, &b[i]);
+    for (int j = 0; j < 2; ++j) {
+      load_right(weights + term * Tile::kChannelPitch + j * 16, Tile::kChannelPitch, &right[j]);
     }
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
+      HalfMatrix left;
+      load_left(pixels + i * 16 * Tile::kPixelPitch + term, Tile::kPixelPitch, &left);
 #pragma unroll
-      for (int j = 0; j < 2; ++j) add_product(a[i], b[j], &sums->v[i][j]);
+      for (int j = 0; j < 2; ++j) add_product(left, right[j], &sums->v[i][j]);
     }
   }
 }
@@ -98,7 +99,7 @@ PS_DEVICE void finish_tile(const ConvParams& p, const ConvUnit& u, const ConvPla
 #pragma unroll
     for (int j = 0; j < 2; ++j) store_sums(sums.v[i][j], to + i * 16 * Tile::kChannels + j * 16, Tile::kChannels);
   }
-  finish_rows<half, Tile::kChannels>(p, u, places, shared, Tile::kPixels);
+  finish_rows<half, Tile>(p, u, places, shared, Tile::kPixels);
 }
 
 #endif

@@ -48,7 +48,7 @@
   PS_CONV(KERNEL, 32x32, 8)                                                \
   PS_CONV_BY_ONE(KERNEL, 128x32, 4)                                        \
   PS_CONV_BY_ONE(KERNEL, 128x16, 5)                                        \
-  PS_CONV_TENSOR(KERNEL, 64x64, 128, 4)                                    \
+  PS_CONV_TENSOR(KERNEL, 64x64, 128, 3)                                    \
   PS_CONV_TENSOR(KERNEL, 128x32, 128, 3)                                   \
   PS_CONV_TENSOR(KERNEL, 32x32, 32, 8)                                     \
   KERNEL(copy, CopyParams, 256, 4, copy_words)                             \

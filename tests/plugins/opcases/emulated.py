@@ -11,14 +11,14 @@ class Emulated:
     """sm: compute capability that it is planned for."""
 
     def __init__(self, sm=53):
-        self._sm = sm
+        self.sm = sm
 
     def run(self, problem, threads=1):
         """threads: 2 runs threads and blocks in the other order, and on a GPU of another size."""
         return self.execute(problem, SIZES[threads], last_first=threads == 2)
 
     def execute(self, problem, multiprocessors, last_first=False):
-        planned = Planned(problem, sm=self._sm, multiprocessors=multiprocessors)
+        planned = Planned(problem, sm=self.sm, multiprocessors=multiprocessors)
         emulator.execute(planned.plan, planned.inputs, planned.memory.outputs, last_first=last_first)
         planned.memory.check()
         return planned.memory.outputs

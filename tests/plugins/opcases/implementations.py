@@ -23,10 +23,10 @@ class Implementation:
 
     def __init__(self, name, make, dtype="float32", covers=lambda spec: True):
         self.name, self.dtype, self.covers = name, dtype, covers
-        self._make = functools.lru_cache(maxsize=None)(make)
+        self.make = functools.lru_cache(maxsize=None)(make)
 
     def run(self, problem, threads=1):
-        return self._make().run(problem, threads)
+        return self.make().run(problem, threads)
 
 
 def _native_isas():
