@@ -10,8 +10,9 @@ Made by `python -m patchskip.benchmarks.gpu_check` (`make gpu-check`).
 FRAMES = """
 ## Whole frames against the CPU
 
-*error*: the largest of any kept tensor on any frame, as a share of its largest magnitude. *full*, *rest*: milliseconds
-of a frame's kernels, replayed as one CUDA graph, when everything is computed and when nothing changed.
+*largest*: the error of any kept tensor on any frame, as a share of its largest magnitude; *rms*: the root mean square,
+as a share of the tensor's. *full*, *rest*: milliseconds of a frame's kernels, replayed as one CUDA graph, when
+everything is computed and when nothing changed.
 """
 
 LAYERS = """
@@ -46,7 +47,8 @@ def _frame(row):
         "precision": row["precision"],
         "frames": row["frames"],
         "tensors": row["tensors"],
-        "error": f"{row['error']:.2g}",
+        "largest": f"{row['largest']:.2g}",
+        "rms": f"{row['rms']:.2g}",
         "agrees": "yes" if row["same"] else f"no: {row['worst']}",
         "kernels": row["launches"],
         "full": f"{row['full_ms']:.3f}",

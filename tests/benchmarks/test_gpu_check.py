@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import onnx
 import pytest
 
-from patchskip.benchmarks import gpu_check, gpu_page, roofline
+from patchskip.benchmarks import gpu_agreement, gpu_check, gpu_page, roofline
 from patchskip.benchmarks.demo_network import build
 from patchskip.export import convert
 from patchskip.export.command import save
@@ -98,3 +99,13 @@ def metadata(path):
 def test_a_model_that_is_missing(tmp_path, capsys):
     assert roofline.main([str(tmp_path / "none.onnx")]) == 2
     assert "none.onnx: no such file" in capsys.readouterr().err.lower()
+
+
+def test_a_nan_is_no_agreement():
+    values = np.ones((1, 4, 4, 2), np.float32)
+    found = values.copy()
+    assert gpu_agreement._errors(found, values) == (0, 0)
+    found[0, 0, 0, 0] = 3
+    assert gpu_agreement._errors(found, values) == (2, pytest.approx(np.sqrt(4 / 32)))
+    found[0, 1, 1, 0] = np.nan
+    assert np.isnan(gpu_agreement._errors(found, values)).all()
