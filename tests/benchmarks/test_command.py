@@ -127,6 +127,10 @@ def test_models_in_the_wrong_places(demo, capsys):
     assert len(lines) == 3 and all(line.startswith("patchskip: ") for line in lines)
 
 
+def test_a_crop_is_for_pose(demo, capsys):
+    assert run(demo, "--crop", "0,0,9,9") == 2 and "--task pose" in capsys.readouterr().err
+
+
 class FakeQuality:
     errors = np.zeros(3)
 

@@ -31,7 +31,9 @@ def test_of_a_real_clip(data, tmp_path):
     clip, target = data / "videos" / "pose_squats_720x1280_5fps.mp4", tmp_path / "out.json"
     words = [["export", network, "-o", model, "--input", "u8"]]
     words.append(["benchmark", model, "--source", clip, "--dense", network, "--frames", 12, "--json", target])
+    words[-1] += ["--crop", "100,200,500,900", "--report", tmp_path / "out.html"]
     for command in words:
         assert cli.main([str(word) for word in [*command, "--quiet"]]) == 0
     result = json.loads(target.read_text())
+    assert "keypoints, within 5 %" in (tmp_path / "out.html").read_text()
     assert result["accuracy"]["skip"]["keypoints_within_5pct"] == 1 and result["fidelity"]["max_rel_error"] < 1e-3
