@@ -95,8 +95,9 @@ Launch& Builder::launch(const std::string& kernel, int64_t work, int block_work,
   }
   expect(entry != nullptr && entry->params == size && size <= kMostParams, "there is no kernel " + kernel);
   expect(work < (1ll << 31), "the tensor is too large: " + std::to_string(work) + " pieces of work");
-  expect(shared_bytes <= kSharedOfBlock, "the mask is too large: " + kernel + " needs " + std::to_string(shared_bytes) +
-                                             " bytes of shared memory; a block has " + std::to_string(kSharedOfBlock));
+  expect(shared_bytes <= kSharedOfBlock, "the mask has too many patches: " + kernel + " needs " +
+                                             std::to_string(shared_bytes) + " bytes of shared memory, a block has " +
+                                             std::to_string(kSharedOfBlock) + "; export with larger patches");
   const int fitting = shared_memory(device.sm) * 1024 / (shared_bytes + 1024);  // of which the system takes 1 KiB
   const int64_t held = static_cast<int64_t>(device.multiprocessors) * std::min(entry->resident, fitting);
   const int64_t blocks = std::max<int64_t>(1, std::min(held, (work + block_work - 1) / block_work));

@@ -158,6 +158,8 @@ def gpu_refusals():
     windows = POINTWISE * 2 * 17
     spec = Mask("patchmask-refused", (8, 8), 2, ((8, 8),) * 17, (2,) * 17, windows, ("single",) * 17)
     yield "masks", problem(spec), ["17", "16"]
+    fine = problem(pointwise("Add", "refused-fine", (512, 512), 1, 2, patch=1, in_place=0))
+    yield "patches that shared memory cannot hold", fine, ["patches", "49152"]
 
 
 REFUSALS = list(refusals())
