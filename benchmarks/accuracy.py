@@ -18,6 +18,7 @@ PERSON = 0  # COCO's first class
 # to 479 of the PETS09-S2L1 video and .827 on its first 120 camera images; .01 and .65 give .946 and .839.
 CONFIDENCE = 0.03
 NMS = 0.45
+TITLES = {"ap50": "AP50", "hota": "HOTA", "mota": "MOTA", "idf1": "IDF1", "id_switches": "ID switches"}
 
 
 class GroundTruth:
@@ -39,8 +40,23 @@ class GroundTruth:
             raise PatchskipError(f"ground truth {path}: found {rows.shape} values; expected rows of 7 numbers or more")
         rows = rows[rows[:, 6] != 0]
         corners = np.concatenate([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]], axis=1)
+        self.path = path
         self.boxes = {int(frame): corners[rows[:, 0] == frame] for frame in np.unique(rows[:, 0])}
+        self.ids = {frame: rows[rows[:, 0] == frame, 1].astype(int) for frame in self.boxes}
         self.image_size = _image_size(path)
+
+    def identities(self, number):
+        """The persons' ids [n] in frame `number`, in the order of its boxes."""
+        return self.ids.get(number, np.zeros(0, int))
+
+    def require_identities(self):
+        """Raise PatchskipError unless every person has an id of their own in each frame."""
+        for number, ids in self.ids.items():
+            if (ids < 0).any() or len(np.unique(ids)) < len(ids):
+                raise PatchskipError(
+                    f"ground truth {self.path}: the ids of frame {number} are {', '.join(map(str, ids[:8]))}; tracking "
+                    "needs a number for each person in the second column; or give --task detect"
+                )
 
     def frame(self, number, size):
         """Boxes [n, 4] x1 y1 x2 y2 of frame `number` (from 1) in pixels of an image of `size` (width, height)."""

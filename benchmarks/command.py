@@ -29,7 +29,7 @@ def add_arguments(parser):
         metavar="DENSE.onnx",
         help="the network that MODEL was exported from, run by ONNX Runtime; or, beside an engine, an engine of it",
     )
-    parser.add_argument("--gt", metavar="GT.txt", help="MOTChallenge ground truth: adds the AP50 of persons")
+    parser.add_argument("--gt", metavar="GT.txt", help="MOTChallenge ground truth: adds the AP50 of persons, or HOTA")
     parser.add_argument("--threads", type=int, metavar="N", help="for both (default: PATCHSKIP_THREADS, or all cores)")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
     parser.add_argument("--task", choices=sorted(tasks.TASKS), help="what the outputs mean (default: found out)")
@@ -52,8 +52,13 @@ def main(args):
     source = open_source(args.source)
     task = args.task or tasks.guess(skip)
     truth = accuracy.GroundTruth(args.gt) if args.gt else None
-    if truth and task != "detect":
+    if truth and task not in ("detect", "track"):
         raise PatchskipError(f"--gt needs a detector, and {args.model} has the outputs {skip.outputs}; leave it out")
+    if truth and task == "track":
+        from patchskip.benchmarks import tracking
+
+        tracking.library()  # says at the start what is missing
+        truth.require_identities()
     if args.crop and task != "pose":
         raise PatchskipError(f"--crop is for --task pose, and the task is {task}; leave it out")
     # A crop that follows would follow each network's own joints: both see the same pictures.
@@ -116,14 +121,11 @@ def summarise(times, quality, threads, watch, gpu):
         "interleave": timing.HOW,
         "environment": {**environment.describe(threads), **(gpu.describe() if gpu else {})},
     }
-    if quality.ap50:
-        result["accuracy"] = {kind: {"ap50": value} for kind, value in quality.ap50.items()}
-        result["accuracy"]["convention"] = {
-            "confidence": accuracy.CONFIDENCE,
-            "nms": accuracy.NMS,
-            "iou": 0.5,
-            "class": "person",
-        }
+    if quality.accuracy:
+        convention = {"nms": accuracy.NMS, "iou": 0.5, "class": "person"}
+        if "ap50" in quality.accuracy["skip"]:
+            convention["confidence"] = accuracy.CONFIDENCE
+        result["accuracy"] = {**quality.accuracy, "convention": convention}
     if quality.keypoints_within_5pct is not None:
         measured = result.setdefault("accuracy", {"dense": {}, "skip": {}, "convention": {}})
         measured["skip"]["keypoints_within_5pct"] = quality.keypoints_within_5pct
@@ -150,6 +152,20 @@ def reasons(result, quality):
     return found
 
 
+def accuracies(values):
+    """-> a line of text for each measure of the benchmark's "accuracy" (None without) that ground truth gave."""
+    lines = []
+    for name, title in accuracy.TITLES.items():
+        if values and name in values["dense"]:
+            dense, skip = (values[kind][name] for kind in ("dense", "skip"))
+            if isinstance(dense, int):
+                lines.append(f"{title} of persons: dense {dense}, skip {skip}")
+            else:
+                change = 100 * (skip - dense)
+                lines.append(f"{title} of persons: dense {dense:.4f}, skip {skip:.4f} ({change:+.2f} points)")
+    return lines
+
+
 def describe(result):
     """-> the results as text."""
     lines = [f"{'ms a frame':12}{'mean':>9}{'p50':>9}{'p90':>9}{'p99':>9}   preprocess  inference  decode"]
@@ -174,9 +190,7 @@ def describe(result):
     if "keypoints_within_5pct" in measured:
         near = measured["keypoints_within_5pct"]
         lines.append(f"{near:.2%} of dense's keypoints are within {joints.SHARE:.0%} of the person's box")
-    if "ap50" in measured:
-        dense, skip = (result["accuracy"][kind]["ap50"] for kind in ("dense", "skip"))
-        lines.append(f"AP50 of persons: dense {dense:.4f}, skip {skip:.4f} ({100 * (skip - dense):+.2f} points)")
+    lines += accuracies(result.get("accuracy"))
     where = result["environment"]
     lines.append(
         f"{result['frames']} frames, {result['threads']} threads, {where['isa']}, {where['cpu']}"

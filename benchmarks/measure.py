@@ -72,26 +72,28 @@ class Quality:
     layers   [{"name", "op_type", "macs", "active"}], active the mean over all frames but the first
     errors   [frames] largest difference of an output over the dense output's largest magnitude
     masks    [frames] (bool [Gh, Gw], side, scale, origin) of the image patches recomputed, as sinks.shade takes them
-    boxes    [frames] what the patch-skipping network found, [n, 6], or None without the task `detect`
+    boxes    [frames] what the patch-skipping network found, as Pipeline returns it
     classes  number of classes it tells apart, or None
     skeleton  of the task `pose`, or None
     keypoints_within_5pct  share of dense's joints that are found near, or None without the task `pose`
-    ap50     {"dense": .., "skip": ..}; empty without ground truth
+    accuracy {"dense": {"ap50"} or tracking's measures, "skip": same}; empty without ground truth
     """
 
     skeleton = None
     keypoints_within_5pct = None
 
-    def __init__(self, active, layers, errors, masks, boxes, classes, ap50):
+    def __init__(self, active, layers, errors, masks, boxes, classes, accuracy):
         self.active, self.layers, self.errors = active, layers, errors
-        self.masks, self.boxes, self.classes, self.ap50 = masks, boxes, classes, ap50
+        self.masks, self.boxes, self.classes, self.accuracy = masks, boxes, classes, accuracy
 
 
 def measure_quality(dense, skip, source, task, truth, limit, progress, options=None):
     """Both over the source -> Quality. truth: accuracy.GroundTruth, or None. options: of the task."""
     options = dict(options or {})
     if truth:
-        options.update(conf=accuracy.CONFIDENCE, nms=accuracy.NMS, classes=[accuracy.PERSON])
+        options.update(nms=accuracy.NMS, classes=[accuracy.PERSON])
+    if truth and task == "detect":
+        options["conf"] = accuracy.CONFIDENCE
     pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, **options)
     found = ([], [])  # type: tuple
     truths, active, errors, shares, masks = [], [], [], [], []
@@ -108,16 +110,24 @@ def measure_quality(dense, skip, source, task, truth, limit, progress, options=N
         mask, side = stream.image_mask()
         masks.append((mask.copy(), side, pipelines[1].preprocess.scale, pipelines[1].origin))
         if truth:
-            truths.append(truth.frame(accuracy.frame_number(source, index), frame.shape[1::-1]))
+            number = accuracy.frame_number(source, index)
+            truths.append((truth.identities(number), truth.frame(number, frame.shape[1::-1])))
         progress.update(index + 1)
     mean = np.mean(shares[1:] or shares, axis=0)
     layers = [{**layer, "active": float(share)} for layer, share in zip(stats["layers"], mean)]
-    ap50 = {}
-    if truth:
-        ap50 = {kind: accuracy.average_precision(boxes, truths) for kind, boxes in zip(KINDS, found)}
+    values = {kind: _accuracy(task, boxes, truths) for kind, boxes in zip(KINDS, found)} if truth else {}
     classes = getattr(pipelines[1].task, "count", None)
-    quality = Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, ap50)
+    quality = Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, values)
     if task == "pose":
         quality.skeleton = pipelines[1].task.skeleton
         quality.keypoints_within_5pct = joints.share_within(found[1], found[0])
     return quality
+
+
+def _accuracy(task, found, truths):
+    """found: for each frame boxes or tracks; truths: for each frame (ids, boxes). -> {name: value}."""
+    if task == "track":
+        from patchskip.benchmarks import tracking
+
+        return tracking.measure(found, truths)
+    return {"ap50": accuracy.average_precision(found, [boxes for _, boxes in truths])}

@@ -5,6 +5,7 @@ import html
 
 import numpy as np
 
+from patchskip.benchmarks import accuracy
 from patchskip.benchmarks.measure import frames_of
 from patchskip.runtime import opencv, sinks, skeletons
 from patchskip.runtime.tasks import coco
@@ -95,9 +96,11 @@ def _headline(result):
     if "keypoints_within_5pct" in measured:
         near = measured["keypoints_within_5pct"]
         numbers.append((f"{near:.1%}", "of dense's keypoints, within 5 % of the person"))
-    if "ap50" in measured:
-        dense, skip = (result["accuracy"][kind]["ap50"] for kind in ("dense", "skip"))
-        numbers.append((f"{100 * (skip - dense):+.2f}", f"points of AP50 ({dense:.4f} to {skip:.4f})"))
+    for name in ("ap50", "hota"):
+        if name in measured:
+            dense, skip = (result["accuracy"][kind][name] for kind in ("dense", "skip"))
+            points = f"points of {accuracy.TITLES[name]} ({dense:.4f} to {skip:.4f})"
+            numbers.append((f"{100 * (skip - dense):+.2f}", points))
     cells = "".join(f"<div><b>{value}</b><span>{html.escape(text)}</span></div>" for value, text in numbers)
     return f'<h1>{html.escape(_name(result))}</h1><div class="headline">{cells}</div>'
 

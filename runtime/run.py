@@ -12,18 +12,20 @@ from .model import load
 from .preprocess import Preprocess
 from .progress import Progress
 from .sources import open_source
-from .tasks import coco, keypoints
+from .tasks import coco, keypoints, track
 
 OVERLAYS = ("boxes", "skeletons", "patches")
+DECODERS = {"pose": keypoints.DECODERS, "track": track.DECODERS}
 STAGES = ("preprocess", "inference", "decode")
 
 
 class Pipeline:
     """Frame in, detections out: what `run` and `benchmark` both time.
 
-    `pipeline(frame)` -> float32 [n, 6] boxes in the frame's pixels, [n, J, 4] joints for the task `pose`, or None for
-    the task `none`. After it, `times` has the seconds of each stage {"preprocess", "inference", "decode"}, `outputs`
-    those of the network, and `origin` the (x, y) in the frame where the network's picture begins.
+    `pipeline(frame)` -> float32 [n, 6] boxes in the frame's pixels, [n, 7] with ids for the task `track`, [n, J, 4]
+    joints for the task `pose`, or None for the task `none`. After it, `times` has the seconds of each stage
+    {"preprocess", "inference", "decode"}, `outputs` those of the network, and `origin` the (x, y) in the frame where
+    the network's picture begins.
     """
 
     def __init__(self, model, task=None, **options):
@@ -67,12 +69,22 @@ def add_arguments(parser):
         metavar="LIST",
         help="what OUTPUT shows: boxes, skeletons, patches (the skipped are dark), none (default: %(default)s)",
     )
-    parser.add_argument("--save-mot", metavar="FILE", help="write the boxes in the MOT challenge's format")
+    parser.add_argument(
+        "--save-mot", metavar="FILE", help="write boxes, and tracks' ids, in the MOT challenge's format"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="default: PATCHSKIP_THREADS, or all cores")
-    parser.add_argument("--conf", type=float, help="least score of a box, or of a person (default: 0.4, pose: 0.2)")
+    parser.add_argument(
+        "--conf",
+        type=float,
+        help="least score of a box, of a person, or of what a track begins with (default: the task's)",
+    )
     parser.add_argument("--nms", type=float, default=0.45, help="IoU above which the worse of two boxes goes")
     parser.add_argument("--classes", metavar="LIST", help="keep these: names of COCO or numbers, such as person,car")
-    parser.add_argument("--decoder", choices=list(keypoints.DECODERS), help="of --task pose (default: found out)")
+    parser.add_argument(
+        "--decoder",
+        choices=[name for names in DECODERS.values() for name in names],
+        help="of --task pose or track (default: found out)",
+    )
     add_crop(parser, "the part of the frame that --task pose looks at; it follows the person (default: all of it)")
     parser.add_argument("--plot3d", metavar="FILE", help="a video of the body in space, from networks that give depth")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
@@ -111,8 +123,8 @@ def main(args):
     if args.threads:
         opencv.load().setNumThreads(args.threads)
     pipeline = Pipeline(model, task, **options)
-    if task != "detect" and args.save_mot:
-        raise PatchskipError("--save-mot needs boxes, and the task is {}; give --task detect".format(task))
+    if task not in ("detect", "track") and args.save_mot:
+        raise PatchskipError("--save-mot needs boxes, and the task is {}; give --task detect or track".format(task))
     if args.plot3d and not pipeline.task.depth:
         raise PatchskipError("--plot3d needs joints in space, and {} gives them in the picture".format(args.model))
     summary = _stream(args, model, source, pipeline, overlays)
@@ -124,9 +136,13 @@ def main(args):
 def _options(args, task):
     """-> what `tasks.create` takes, of the arguments."""
     options = {} if args.conf is None else {"conf": args.conf}
+    if args.decoder and args.decoder not in DECODERS.get(task, ()):
+        raise PatchskipError("--decoder {} is not one of --task {}; leave it out".format(args.decoder, task))
+    if task in DECODERS:
+        options["decoder"] = args.decoder
     if task == "pose":
-        return dict(options, decoder=args.decoder, crop=read_crop(args.crop))
-    for name in ("decoder", "crop", "plot3d"):
+        return dict(options, crop=read_crop(args.crop))
+    for name in ("crop", "plot3d"):
         if getattr(args, name) is not None:
             raise PatchskipError("--{} is for --task pose, and the task is {}".format(name, task))
     if task == "none":
@@ -157,6 +173,7 @@ def _stream(args, model, source, pipeline, overlays):
             else None
         )
         progress = stack.enter_context(Progress("run", total, args.quiet))
+        trails = sinks.Trails()
         for number, frame in enumerate(source, 1):
             found = pipeline(frame)
             active = pipeline.stream.stats["active_macs"]
@@ -173,6 +190,7 @@ def _stream(args, model, source, pipeline, overlays):
                 if posing and "skeletons" in overlays:
                     skeletons.draw(frame, found, pipeline.task.skeleton)
                 elif not posing and "boxes" in overlays and found is not None:
+                    trails(frame, found)
                     sinks.draw(frame, found, names)
                 video(frame)
             if plot:
@@ -194,16 +212,16 @@ def _record(number, found, active, pipeline, names):
         record["crop"] = pipeline.crop.box
         record["people"] = [{"joints": _joints(joints, names)} for joints in found.tolist()]
     elif found is not None:
-        record["detections"] = [
-            {
-                "box": [round(v, 2) for v in row[:4]],
-                "score": round(row[4], 4),
-                "class": int(row[5]),
-                "name": names(int(row[5])),
-            }
-            for row in found.tolist()
-        ]
+        record["detections"] = [_detection(row, names) for row in found.tolist()]
     return record
+
+
+def _detection(row, names):
+    number = int(row[5])
+    result = {"box": [round(v, 2) for v in row[:4]], "score": round(row[4], 4), "class": number, "name": names(number)}
+    if len(row) > 6:
+        result["id"] = int(row[6])
+    return result
 
 
 def _joints(joints, names):

@@ -14,6 +14,7 @@ from .files import atomic_path, atomic_text
 
 CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 COLOURS = [(80, 220, 60), (60, 160, 255), (255, 160, 60), (220, 80, 220), (60, 230, 230), (255, 255, 90)]  # BGR
+TRAIL = 30  # frames that a trail goes back
 CHECK_EVERY = 50  # frames between looks at the free space: OpenCV does not report a failed write
 
 
@@ -63,15 +64,17 @@ def _failure(path):
 
 @contextlib.contextmanager
 def mot(target):
-    """Yield write(frame number from 1, detections [n, 6]): one line `frame,-1,left,top,width,height,conf,-1,-1,-1`
-    for each box, as in the MOT challenge."""
+    """Yield write(frame number from 1, detections [n, 6] or tracks [n, 7]): one line
+    `frame,id,left,top,width,height,conf,-1,-1,-1` for each box, as in the MOT challenge; the id of a detection is -1.
+    """
     with atomic_text(target) as file:
 
         def write(number, detections):
-            for x1, y1, x2, y2, score, _ in detections.tolist():
+            for row in detections.tolist():
+                x1, y1, x2, y2, score = row[:5]
                 file.write(
-                    "{},-1,{:.2f},{:.2f},{:.2f},{:.2f},{:.4f},-1,-1,-1\n".format(
-                        number, x1, y1, x2 - x1, y2 - y1, score
+                    "{},{},{:.2f},{:.2f},{:.2f},{:.2f},{:.4f},-1,-1,-1\n".format(
+                        number, int(row[6]) if len(row) > 6 else -1, x1, y1, x2 - x1, y2 - y1, score
                     )
                 )
 
@@ -102,13 +105,32 @@ def shade(frame, mask, side, scale, origin=(0, 0)):
 
 
 def draw(frame, detections, names):
-    """Draw the boxes, in place. names: number -> text."""
+    """Draw the boxes of detections [n, 6] or tracks [n, 7], in place. names: number -> text."""
     cv2 = opencv.load()
-    for x1, y1, x2, y2, score, number in detections.tolist():
-        colour = COLOURS[int(number) % len(COLOURS)]
+    for row in detections.tolist():
+        x1, y1, x2, y2, score, number = row[:6]
+        colour = COLOURS[int(row[-1] if len(row) > 6 else number) % len(COLOURS)]
         corner = int(round(x1)), int(round(y1))
         cv2.rectangle(frame, corner, (int(round(x2)), int(round(y2))), colour, 2)
-        label = "{} {:.2f}".format(names(int(number)), score)
+        identity = " {}".format(int(row[6])) if len(row) > 6 else ""
+        label = "{}{} {:.2f}".format(names(int(number)), identity, score)
         cv2.putText(
             frame, label, (corner[0], max(corner[1] - 4, 10)), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, 1, cv2.LINE_AA
         )
+
+
+class Trails:
+    """`trails(frame, tracks)` draws, in place, the way that the feet of each track's box came. Detections have none."""
+
+    def __init__(self):
+        self._points = {}
+
+    def __call__(self, frame, tracks):
+        cv2, points = opencv.load(), {}
+        for row in tracks.tolist() if tracks.shape[1] > 6 else []:
+            x1, _, x2, y2 = row[:4]
+            number = int(row[6])
+            way = self._points.get(number, [])[-TRAIL:] + [[int(round((x1 + x2) / 2)), int(round(y2))]]
+            points[number] = way
+            cv2.polylines(frame, [np.array(way, np.int32)], False, COLOURS[number % len(COLOURS)], 2, cv2.LINE_AA)
+        self._points = points

@@ -2,17 +2,25 @@
 
 import importlib
 
-TASKS = {"detect": "patchskip.runtime.tasks.detect", "pose": "patchskip.runtime.tasks.pose", "none": None}
+TASKS = {
+    "detect": "patchskip.runtime.tasks.detect",
+    "pose": "patchskip.runtime.tasks.pose",
+    "track": "patchskip.runtime.tasks.track",
+    "none": None,
+}
 
 
 def create(name, model, **options):
-    """-> a callable (outputs, scale) -> float32 [n, 6], joints [n, J, 4], or None for the task `none`."""
+    """-> a callable (outputs, scale) -> boxes [n, 6], tracks [n, 7], joints [n, J, 4], or None for the task `none`."""
     module = TASKS[name]
     return importlib.import_module(module).create(model, **options) if module else None
 
 
 def guess(model):
     """-> the task that fits the model's outputs."""
-    from . import detect, pose
+    from . import centres, detect, pose
 
-    return "detect" if detect.fits(model) else "pose" if pose.fits(model) else "none"
+    for name, module in (("detect", detect), ("track", centres), ("pose", pose)):
+        if module.fits(model):
+            return name
+    return "none"

@@ -17,7 +17,7 @@ FILES = (
     + sorted((ROOT / "src" / "patchskip").glob("*.py"))
     + [ROOT / "benchmarks" / f"{name}.py" for name in MEASURING]
 )
-LATER = {"cv2", "onnx", "onnxruntime", "torch", "tensorrt", "pycuda"}  # imported where they are used
+LATER = {"cv2", "onnx", "onnxruntime", "torch", "tensorrt", "pycuda", "scipy"}  # imported where they are used
 EXCEPTIONS = {"plugins/reference/onnx_ops.py"}
 NEWER = {"dataclasses", "contextvars", "graphlib", "tomllib", "zoneinfo", "importlib.resources", "importlib.metadata"}
 

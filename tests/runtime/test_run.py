@@ -74,6 +74,20 @@ def test_frames_classes_and_task(detector, tmp_path, capfd):
     assert "detections" not in json.loads(target.read_text().splitlines()[0])
 
 
+def test_tracks_have_ids(detector, tmp_path, capfd):
+    pytest.importorskip("scipy", reason="tracking needs SciPy: pip install 'patchskip[track]'")
+    words = [tmp_path / "out.mp4", "--task", "track", "--save-mot", tmp_path / "mot.txt", "--json", tmp_path / "o.json"]
+    assert patchskip(capfd, "run", detector, CLIP, *words, "--overlay", "boxes")[0] == 0
+    lines = (tmp_path / "mot.txt").read_text().splitlines()
+    # Frame 1 begins the track, frame 2 confirms it.
+    assert lines == ["{},1,20.00,1.00,4.00,8.00,0.7200,-1,-1,-1".format(i) for i in range(2, 7)]
+    records = [json.loads(line) for line in (tmp_path / "o.json").read_text().splitlines()]
+    assert records[0]["detections"] == []
+    assert records[1]["detections"] == [{"box": [20, 1, 24, 9], "score": 0.72, "class": 1, "name": "1", "id": 1}]
+    assert patchskip(capfd, "run", detector, CLIP, *words, "--conf", "0.8")[0] == 0
+    assert (tmp_path / "mot.txt").read_text() == ""
+
+
 def test_overlay_none_is_the_frame(detector, tmp_path, capfd):
     assert patchskip(capfd, "run", detector, CLIP, tmp_path / "out.avi", "--overlay", "none")[0] == 0
     capture = cv2.VideoCapture(str(tmp_path / "out.avi"))
@@ -93,6 +107,8 @@ def test_overlay_none_is_the_frame(detector, tmp_path, capfd):
         (["MODEL", CLIP, "--classes", "unicorn"], "unicorn"),
         (["MODEL", CLIP, "--threads", "0"], "threads"),
         (["MODEL", CLIP, "--task", "none", "--save-mot", "OUT.txt"], "--save-mot"),
+        (["MODEL", CLIP, "--decoder", "yolox"], "not one of --task detect"),
+        (["MODEL", CLIP, "--task", "track", "--decoder", "fairmot"], "hm, wh, id and reg"),
         (["MODEL", CLIP, "--json", "/nowhere/out.json"], "no folder"),
         (["MODEL", CLIP, "OUT.mp4", "--json", "/dev/full"], "no space left"),
         (["MODEL", CLIP, "OUT.mp4", "--save-mot", "/dev/full"], "no space left"),

@@ -95,3 +95,15 @@ def test_boxes_are_drawn():
     frame = np.zeros((100, 100, 3), np.uint8)
     sinks.draw(frame, np.array([[20.4, 30, 60, 80, 0.9, 0]], np.float32), lambda number: "person")
     assert frame[30:80, 20].any(axis=-1).all() and not frame[40:70, 30:50].any()
+
+
+def test_trails_follow_each_track():
+    frame, trails = np.zeros((100, 200, 3), np.uint8), sinks.Trails()
+    for x in (20, 60, 100):
+        frame[...] = 0
+        trails(frame, np.array([[x - 10, 20, x + 10, 80, 0.9, 0, 7]], np.float32))
+    assert frame[80, 21:99].any(axis=1).all() and not frame[:70].any()
+    frame[...] = 0
+    trails(frame, np.zeros((0, 7), np.float32))
+    trails(frame, np.array([[10, 20, 30, 80, 0.9, 0]], np.float32))  # a detection has no past
+    assert not frame.any()

@@ -1,0 +1,62 @@
+"""Tracks: what a detector finds in each frame, followed through the video. See tracker.py."""
+
+import numpy as np
+
+from ..errors import PatchskipError
+from . import centres, detect
+from .tracker import Tracker
+
+DECODERS = {"yolox": detect, "fairmot": centres}
+SURE = {"yolox": 0.6, "fairmot": 0.4}  # the score from which a detection is relied on, as in ByteTrack and FairMOT
+# The least score of a YOLOX-style detection that may continue a track. Below are the traces that somebody who has left
+# leaves in skipped patches.
+DOUBTFUL = 0.2
+
+
+def fits(model):
+    """Is there a decoder for the model's outputs?"""
+    return any(decoder.fits(model) for decoder in DECODERS.values())
+
+
+def create(model, conf=None, nms=0.45, classes=None, decoder=None):
+    """-> Track. decoder: "yolox" or "fairmot"; None finds it out from the outputs' names and shapes.
+
+    conf: the score from which a detection is relied on; None is the decoder's own, see SURE. nms, classes: as of
+    detect.
+    """
+    if decoder is None:
+        decoder = next((name for name, module in DECODERS.items() if module.fits(model)), None)
+    conf = SURE.get(decoder) if conf is None else conf
+    if decoder == "yolox":
+        find = detect.create(model, min(conf, DOUBTFUL), nms, classes)
+        return Track(
+            lambda outputs, scale: (find(outputs, scale), None), find.count, Tracker(conf, conf + (1 - conf) / 4)
+        )
+    if decoder == "fairmot":
+        if classes is not None and not {"person", str(centres.PERSON)} & {str(word) for word in classes}:
+            raise PatchskipError("FairMOT finds persons and nothing else, not {}".format(",".join(map(str, classes))))
+        find = centres.create(model, conf)
+        return Track(find, find.count, Tracker(conf, conf))
+    raise PatchskipError(
+        "{} has the outputs {}, neither a YOLOX-style detector's nor FairMOT's hm, wh, id and reg, and there is "
+        "nothing to track; use --task none".format(model.path, {o["name"]: o["shape"] for o in model.outputs})
+    )
+
+
+class Track:
+    """`track(outputs, scale)` -> float32 [n, 7]: x1, y1, x2, y2 in the frame's pixels, score, class, id; by id.
+
+    Called for every frame in turn: it remembers. count: how many classes the detector tells apart.
+    """
+
+    def __init__(self, find, count, tracker):
+        self.count = count
+        self._find, self._tracker = find, tracker
+
+    def __call__(self, outputs, scale=(1.0, 1.0)):
+        found, embeddings = self._find(outputs, scale)
+        finite = np.isfinite(found).all(axis=1)
+        if embeddings is not None:
+            embeddings = embeddings[finite]
+        found = found[finite]
+        return self._tracker(found[:, :4], found[:, 4], found[:, 5], embeddings)
