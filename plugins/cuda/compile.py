@@ -150,9 +150,10 @@ def _failed(sm, made_by, output):
 
 
 def _key(chosen):
-    """Changes with the sources and with the compiler."""
+    """Changes with the sources, the compiler and what it is asked."""
     key = hashlib.sha256(chosen.description.encode())
-    for path in sorted(path for folder in FOLDERS for path in glob.glob(os.path.join(folder, "*.[ch]*"))):
+    sources = [path for folder in FOLDERS for path in glob.glob(os.path.join(folder, "*.[ch]*"))]
+    for path in [os.path.realpath(__file__)] + sorted(sources):
         with open(path, "rb") as file:
             key.update(file.read())
     return key.hexdigest()[:16]

@@ -81,12 +81,26 @@ void* current_context() {
   return library().missing.empty() && library().get_context(&context) == 0 ? context : nullptr;
 }
 
-// A cubin runs on GPUs of its major version and of its minor one or a later.
+// Of a Jetson's GPU.
+bool is_tegra(int sm) {
+  for (int tegra : {53, 62, 72, 87}) {
+    if (sm == tegra) return true;
+  }
+  return false;
+}
+
+// A cubin runs on GPUs of its major version and of its minor one or a later; a Jetson's on its own GPU, and no other
+// there (CUDA C++ Programming Guide, "Binary compatibility").
+bool runs_on(int cubin, int sm) {
+  if (is_tegra(cubin) || is_tegra(sm)) return cubin == sm;
+  return cubin / 10 == sm / 10 && cubin <= sm;
+}
+
 const Cubin& cubin_for(int sm) {
   const Cubin* best = nullptr;
   for (int i = 0; i < kCubinCount; ++i) {
     const Cubin& candidate = kCubins[i];
-    if (candidate.sm / 10 == sm / 10 && candidate.sm <= sm && (!best || candidate.sm > best->sm)) best = &candidate;
+    if (runs_on(candidate.sm, sm) && (!best || candidate.sm > best->sm)) best = &candidate;
   }
   expect(best != nullptr, "the plugin has kernels for " + listed_cubins() + "; this GPU is sm_" + std::to_string(sm) +
                               ": build it with `make plugin SM=" + std::to_string(sm) + "`");

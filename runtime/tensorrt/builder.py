@@ -48,7 +48,7 @@ def main():
     except PatchskipError as error:
         answer({"error": str(error)})
     except OSError as error:
-        answer({"error": "{}: {}".format(error.filename, error.strerror)})
+        answer({"error": "{}: {}".format(error.filename or "building the engine", error.strerror or error)})
 
 
 def build(request, give_up):

@@ -49,13 +49,18 @@ def test_kernels_for_this_gpu():
 
 def test_no_kernels_for_this_gpu():
     assert said(PATCHSKIP_EMULATED_SM="52") == (
-        "the plugin has kernels for sm_53; this GPU is sm_52: build it with `make plugin SM=52`"
+        "the plugin has kernels for sm_53, sm_75; this GPU is sm_52: build it with `make plugin SM=52`"
     )
-    assert "this GPU is sm_87" in said(PATCHSKIP_EMULATED_SM="87")
+    assert "this GPU is sm_86" in said(PATCHSKIP_EMULATED_SM="86")
 
 
 def test_kernels_of_an_earlier_minor_version():
-    assert said(PATCHSKIP_EMULATED_SM="57") == "done"
+    assert said(PATCHSKIP_EMULATED_SM="78") == "done"
+
+
+def test_a_jetsons_kernels_are_its_own():
+    assert "this GPU is sm_57" in said(PATCHSKIP_EMULATED_SM="57")
+    assert "this GPU is sm_72" in said(PATCHSKIP_EMULATED_SM="72")
 
 
 def test_no_driver(tmp_path):
