@@ -16,17 +16,18 @@ struct Range {
 struct MaskAxis {
   int num, den, low, high;
 
-  PS_BOTH static int floor_clamped(long long n, int den, int last) {
-    const long long down = n >= 0 ? n : n - den + 1;
-    const long long quotient = den == 1 ? n : down / den;
-    return static_cast<int>(quotient < 0 ? 0 : quotient > last ? last : quotient);
+  // floor(row / den), but 0 or `last` where that lies outside.
+  PS_BOTH int divided(long long row, int last) const {
+    if (row < 0) return 0;
+    const long long quotient = den == 1 ? row : row / den;
+    return quotient > last ? last : static_cast<int>(quotient);
   }
 
   PS_BOTH Range patches(int first_pixel, int last_pixel, int in_patches, int in_patch) const {
     const int last = in_patches * in_patch - 1;
     Range r;
-    r.first = floor_clamped(static_cast<long long>(first_pixel) * num + low, den, last) / in_patch;
-    r.last = floor_clamped(static_cast<long long>(last_pixel) * num + high, den, last) / in_patch;
+    r.first = divided(static_cast<long long>(first_pixel) * num + low, last) / in_patch;
+    r.last = divided(static_cast<long long>(last_pixel) * num + high, last) / in_patch;
     return r;
   }
 };

@@ -64,7 +64,8 @@ def by_channels():
     yield gate("wide", "delta", (6, 5, 1023), 2, "random", cell=2)
     yield mask("wide-window", (3, 3), 1, (37, 57), 1, (12, 1, 0, 36), (0, 1, 0, 56), kind="single")
     yield mask("many-outputs", (37, 57), 1, (3, 3), 1, (0, 1, 0, 2), kind="single")
-    yield mask("stride-beyond-patch-2", (9, 9), 3, (36, 36), 1, window(1, 4))
+    for kind in ("single", "last column", "random"):  # patches that lie between the windows of an output patch's pixels
+        yield mask("between-windows", (9, 9), 3, (36, 36), 1, window(1, 4), kind=kind)
     yield mask("pointwise-fine", (33, 34), 16, (33, 34), 1, POINTWISE, kind="single")
 
 
