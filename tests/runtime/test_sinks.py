@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 
@@ -11,15 +12,17 @@ cv2 = pytest.importorskip("cv2")
 resource = pytest.importorskip("resource")
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def little_space():
-    """Files may grow to 64 KiB: a write beyond fails as on a full disk."""
+    """Files may grow to 64 KiB: a write beyond fails as on a full disk. No fixture: it would hold for pytest's log too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def noise(rng, height=96, width=128):
@@ -40,9 +43,9 @@ def test_a_video_can_be_read_back(tmp_path, rng, extension):
 
 
 @pytest.mark.parametrize("extension", [".mp4", ".avi", ".mkv"])
-def test_a_full_disk_leaves_no_video(tmp_path, rng, little_space, capfd, extension):
+def test_a_full_disk_leaves_no_video(tmp_path, rng, capfd, extension):
     target = tmp_path / ("clip" + extension)
-    with pytest.raises(PatchskipError, match="clip.*could not write"):
+    with little_space(), pytest.raises(PatchskipError, match="clip.*could not write"):
         with sinks.video(str(target), (96, 128), 7.0) as write:
             for _ in range(60):
                 write(noise(rng))
@@ -50,8 +53,8 @@ def test_a_full_disk_leaves_no_video(tmp_path, rng, little_space, capfd, extensi
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_full_disk_leaves_no_text(tmp_path, little_space):
-    with pytest.raises(PatchskipError, match="cannot write.*out.json"):
+def test_a_full_disk_leaves_no_text(tmp_path):
+    with little_space(), pytest.raises(PatchskipError, match="cannot write.*out.json"):
         with sinks.json_lines(str(tmp_path / "out.json")) as write:
             for i in range(10000):
                 write({"frame": i})
