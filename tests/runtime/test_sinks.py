@@ -14,7 +14,7 @@ resource = pytest.importorskip("resource")
 
 @contextlib.contextmanager
 def little_space():
-    """Files may grow to 64 KiB: a write beyond fails as on a full disk. No fixture: it would hold for pytest's log too."""
+    """Files may grow to 64 KiB: a write beyond fails as on a full disk. A fixture would hold for pytest's log too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
