@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 import patchskip
-from patchskip.benchmarks import accuracy, environment, gpus, joints, profiling, report, timing
+from patchskip.benchmarks import accuracy, environment, every_nth, gpus, joints, profiling, report, timing
 from patchskip.benchmarks.dense import open_dense
 from patchskip.benchmarks.measure import measure_quality, measure_times
 from patchskip.runtime import opencv, tasks
@@ -34,6 +34,14 @@ def add_arguments(parser):
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
     parser.add_argument("--task", choices=sorted(tasks.TASKS), help="what the outputs mean (default: found out)")
     add_crop(parser, "the part of the frame that --task pose looks at; it stays there (default: all of it)")
+    parser.add_argument(
+        "--every-nth",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="also run dense on every N-th frame only, tracks predicted and boxes held in between",
+    )
     parser.add_argument("--report", metavar="FILE.html", help="write a page that shows the results")
     parser.add_argument("--profile", action="store_true", help="add the time of every layer at this clip's activity")
 
@@ -61,6 +69,8 @@ def main(args):
         truth.require_identities()
     if args.crop and task != "pose":
         raise PatchskipError(f"--crop is for --task pose, and the task is {task}; leave it out")
+    numbers = sorted(set(args.every_nth))
+    every_nth.check(numbers, task)
     # A crop that follows would follow each network's own joints: both see the same pictures.
     options = {"crop": read_crop(args.crop), "moving": False} if task == "pose" else {}
     opencv.load().setNumThreads(threads)
@@ -68,10 +78,12 @@ def main(args):
     gpu = gpus.of(skip)
     total = min((n for n in (source.count, args.frames) if n), default=None)
     with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:
-        times = measure_times(dense, skip, source, task, args.frames, progress, options)
+        times = measure_times(dense, skip, source, task, args.frames, progress, options, numbers)
     with Progress("quality", total, args.quiet) as progress:
-        quality = measure_quality(dense, skip, source, task, truth, args.frames, progress, options)
+        quality = measure_quality(dense, skip, source, task, truth, args.frames, progress, options, numbers)
     result = summarise(times, quality, threads, watch, gpu)
+    if numbers:
+        result["every_nth"] = every_nth.summarise(numbers, times[2:], quality.every_nth, result)
     result["model"], result["dense_model"], result["source"] = str(args.model), str(args.dense), str(args.source)
     if args.profile:
         result["profile"] = profiling.profile(args.model, threads, source, args.frames)
@@ -99,7 +111,7 @@ def check_outputs(skip, dense):
 
 def summarise(times, quality, threads, watch, gpu):
     """-> the benchmark's JSON. gpu: gpus.of(the model)."""
-    dense_times, skip_times = times
+    dense_times, skip_times = times[:2]
     dense, skip = dense_times.summary(), skip_times.summary()
     active = float(quality.active[skip_times.counted].mean())
     inference = dense["stages"]["inference"]["mean_ms"] / skip["stages"]["inference"]["mean_ms"]
@@ -191,6 +203,8 @@ def describe(result):
         near = measured["keypoints_within_5pct"]
         lines.append(f"{near:.2%} of dense's keypoints are within {joints.SHARE:.0%} of the person's box")
     lines += accuracies(result.get("accuracy"))
+    if "every_nth" in result:
+        lines += every_nth.text(result)
     where = result["environment"]
     lines.append(
         f"{result['frames']} frames, {result['threads']} threads, {where['isa']}, {where['cpu']}"

@@ -6,6 +6,7 @@ import numpy as np
 
 from patchskip.benchmarks import accuracy, joints, timing
 from patchskip.benchmarks.dense import difference
+from patchskip.benchmarks.every_nth import EveryNth
 from patchskip.runtime.run import STAGES, Pipeline
 
 KINDS = ("dense", "skip")
@@ -41,16 +42,20 @@ def frames_of(source, limit=None):
         yield frame
 
 
-def measure_times(dense, skip, source, task, limit, progress, options=None):
-    """Run both over the source in alternating blocks -> (dense Times, skip Times). Every frame goes through both.
-    options: of the task.
+def measure_times(dense, skip, source, task, limit, progress, options=None, every_nth=()):
+    """Run all over the source in alternating blocks -> Times of dense, skip and each n of every_nth. Every frame goes
+    through each. options: of the task.
     """
-    pipelines = Pipeline(dense, task, **(options or {})), Pipeline(skip, task, **(options or {}))
-    times = Times(), Times()
+    options = options or {}
+    rivals = [EveryNth(dense, task, n, **options) for n in every_nth]
+    skipping = Pipeline(skip, task, **options)
+    pipelines: list = [Pipeline(dense, task, **options), skipping, *rivals]
+    times = [Times() for _ in pipelines]
     for frame in frames_of(source, WARM_UP):
         for pipeline in pipelines:
             pipeline(frame)
-    pipelines[1].stream.reset()
+    for state in (skipping.stream, *rivals):
+        state.reset()
     done = 0
     for turn, block in enumerate(timing.blocks(frames_of(source, limit))):
         for pipeline, record in timing.alternating(list(zip(pipelines, times)), turn):
@@ -77,31 +82,37 @@ class Quality:
     skeleton  of the task `pose`, or None
     keypoints_within_5pct  share of dense's joints that are found near, or None without the task `pose`
     accuracy {"dense": {"ap50"} or tracking's measures, "skip": same}; empty without ground truth
+    every_nth {n: the measures of dense on every n-th frame, named as in the benchmark's "accuracy"}; empty without any
     """
 
     skeleton = None
     keypoints_within_5pct = None
 
-    def __init__(self, active, layers, errors, masks, boxes, classes, accuracy):
+    def __init__(self, active, layers, errors, masks, boxes, classes, accuracy, every_nth):
         self.active, self.layers, self.errors = active, layers, errors
         self.masks, self.boxes, self.classes, self.accuracy = masks, boxes, classes, accuracy
+        self.every_nth = every_nth
 
 
-def measure_quality(dense, skip, source, task, truth, limit, progress, options=None):
-    """Both over the source -> Quality. truth: accuracy.GroundTruth, or None. options: of the task."""
+def measure_quality(dense, skip, source, task, truth, limit, progress, options=None, every_nth=()):
+    """All over the source -> Quality. truth: accuracy.GroundTruth, or None. options: of the task."""
     options = dict(options or {})
     if truth:
         options.update(nms=accuracy.NMS, classes=[accuracy.PERSON])
     if truth and task == "detect":
         options["conf"] = accuracy.CONFIDENCE
     pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, **options)
-    found = ([], [])  # type: tuple
+    rivals = [EveryNth(dense, task, n, **options) for n in every_nth]
+    found: tuple = ([], [])
+    known: list = [[] for _ in rivals]
     truths, active, errors, shares, masks = [], [], [], [], []
     for index, frame in enumerate(frames_of(source, limit)):
         outputs = []
         for pipeline, boxes in zip(pipelines, found):
             boxes.append(pipeline(frame))
             outputs.append(pipeline.outputs)
+        for rival, boxes in zip(rivals, known):
+            boxes.append(rival(frame))
         errors.append(max(difference(outputs[1][name], value)[1] for name, value in outputs[0].items()))
         stream = pipelines[1].stream
         stats = stream.stats
@@ -116,11 +127,15 @@ def measure_quality(dense, skip, source, task, truth, limit, progress, options=N
     mean = np.mean(shares[1:] or shares, axis=0)
     layers = [{**layer, "active": float(share)} for layer, share in zip(stats["layers"], mean)]
     values = {kind: _accuracy(task, boxes, truths) for kind, boxes in zip(KINDS, found)} if truth else {}
+    others = {n: _accuracy(task, boxes, truths) for n, boxes in zip(every_nth, known)} if truth else {}
     classes = getattr(pipelines[1].task, "count", None)
-    quality = Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, values)
+    quality = Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, values, others)
     if task == "pose":
         quality.skeleton = pipelines[1].task.skeleton
         quality.keypoints_within_5pct = joints.share_within(found[1], found[0])
+        if quality.keypoints_within_5pct is not None:
+            near = (joints.share_within(people, found[0]) for people in known)
+            quality.every_nth = {n: {"keypoints_within_5pct": share} for n, share in zip(every_nth, near)}
     return quality
 
 

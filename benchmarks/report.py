@@ -5,14 +5,12 @@ import html
 
 import numpy as np
 
-from patchskip.benchmarks import accuracy
+from patchskip.benchmarks import accuracy, every_nth, plots
 from patchskip.benchmarks.measure import frames_of
+from patchskip.benchmarks.plots import DENSE, SKIP
 from patchskip.runtime import opencv, sinks, skeletons
 from patchskip.runtime.tasks import coco
 
-WIDTH, HEIGHT = 860, 220  # of a plot, in CSS pixels
-LEFT, BOTTOM = 56, 28
-DENSE, SKIP, QUIET = "#8a8f98", "#0b7a4b", "#d9dce1"
 SHOWN_SCORE = 0.4
 MAX_LAYERS = 200
 
@@ -39,18 +37,19 @@ img, svg { max-width: 100%; height: auto } figcaption, .note { color: #5c626b; f
 def page(result, times, quality, picture=None):
     """-> HTML text.
 
-    result: the benchmark's JSON; times: (dense, skip) measure.Times; quality: measure.Quality; picture: (JPEG bytes,
-    caption) or None.
+    result: the benchmark's JSON; times: measure.Times of dense, skip and more; quality: measure.Quality; picture:
+    (JPEG bytes, caption) or None.
     """
-    dense, skip = (record.total for record in times)
+    dense, skip = (record.total for record in times[:2])
     sections = [
         _headline(result),
         _verdict(result),
         _figure(picture),
         "<h2>Time of a frame</h2>" + _times_table(result),
-        _plot([("dense", dense, DENSE), ("patch-skipping", skip, SKIP)], "ms", "end to end, every frame"),
+        plots.over_frames([("dense", dense, DENSE), ("patch-skipping", skip, SKIP)], "ms", "end to end, every frame"),
+        _every_nth(result),
         "<h2>Share of the multiplications made</h2>",
-        _plot([("active", 100 * quality.active, SKIP)], "%", "of the network's MACs, every frame", top=100),
+        plots.over_frames([("active", 100 * quality.active, SKIP)], "%", "of the network's MACs, every frame", top=100),
         "<h2>Layers</h2>" + _layers(result["layers"]),
         "<h2>What was measured, on what</h2>" + _key_table(_setting(result)),
     ]
@@ -138,44 +137,19 @@ def _times_table(result):
     return f'<table><tr><th></th>{head}</tr>{"".join(rows)}</table><p class="note">{html.escape(note)}</p>'
 
 
-def _plot(series, unit, label, top=None):
-    """Lines over the frames. series: [(name, values, colour)]."""
-    top = top or max(float(np.percentile(values, 99.5)) for _, values, _ in series) * 1.15 or 1.0
-    count = max(len(values) for _, values, _ in series)
-    step = _nice(top / 4)
-    parts = []
-    for tick in np.arange(0, top + 1e-9, step):
-        y = _y(tick, top)
-        parts.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="{QUIET}" stroke-width=".5"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g} {unit}</text>')
-    for position, (name, values, colour) in enumerate(series):
-        points = " ".join(f"{_x(i, count):.1f},{_y(min(value, top), top):.1f}" for i, value in enumerate(values))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.4"/>')
-        parts.append(
-            f'<text x="{WIDTH - 6}" y="{14 + 16 * position}" text-anchor="end" fill="{colour}" '
-            f'font-weight="600">{html.escape(name)}</text>'
-        )
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">frame 0</text>')
-    parts.append(f'<text x="{WIDTH - 6}" y="{HEIGHT - 6}" text-anchor="end">{count - 1}</text>')
-    body = "".join(parts)
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(label)}" font-size="12" '
-        f'fill="{DENSE}">{body}</svg><p class="note">{html.escape(label)}</p>'
-    )
-
-
-def _x(index, count):
-    return LEFT + (WIDTH - LEFT - 6) * index / max(1, count - 1)
-
-
-def _y(value, top):
-    return (HEIGHT - BOTTOM - 10) * (1 - value / top) + 10
-
-
-def _nice(step):
-    """The next of 1, 2, 5 times a power of ten."""
-    power = 10.0 ** np.floor(np.log10(step))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= step)
+def _every_nth(result):
+    if "every_nth" not in result:
+        return ""
+    columns, rows = every_nth.table(result)
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    section = f"<h2>Against dense on every n-th frame</h2><table><tr>{head}</tr>{body}</table>"
+    curve = every_nth.curve(result)
+    if curve is None:
+        return section
+    title, line, point = curve
+    label = f"{title} over the speed-up, end to end; the line is dense on every frame and on every n-th"
+    return section + plots.over_speedup(line, point, label) + f'<p class="note">{every_nth.verdict(result)}</p>'
 
 
 def _layers(layers):

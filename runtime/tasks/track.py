@@ -46,7 +46,8 @@ def create(model, conf=None, nms=0.45, classes=None, decoder=None):
 class Track:
     """`track(outputs, scale)` -> float32 [n, 7]: x1, y1, x2, y2 in the frame's pixels, score, class, id; by id.
 
-    Called for every frame in turn: it remembers. count: how many classes the detector tells apart.
+    Called for every frame in turn: it remembers. `track.coast()` is the same for a frame that the network does not see:
+    the tracks where they should be by now. count: how many classes the detector tells apart.
     """
 
     def __init__(self, find, count, tracker):
@@ -60,3 +61,6 @@ class Track:
             embeddings = embeddings[finite]
         found = found[finite]
         return self._tracker(found[:, :4], found[:, 4], found[:, 5], embeddings)
+
+    def coast(self):
+        return self._tracker.coast()

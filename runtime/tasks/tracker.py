@@ -22,18 +22,20 @@ class Tracker:
 
     boxes [n, 4]; scores [n]; classes [n]: only equals are associated; embeddings [n, c], of unit length.
     conf: the score from which a detection is relied on. start: the score from which it may begin a track, which the
-    next frame must confirm.
+    next frame must confirm. `tracker.coast()` is for a frame in which nobody looked.
     """
 
     def __init__(self, conf, start):
         association.solver()  # says at the start what is missing
         self._conf, self._begin, self._frame, self._last_id = conf, start, 0, 0
+        self._looked = 0  # number of the last frame with detections, be they none
         self._tracks = []  # by age
 
     def __call__(self, boxes, scores, classes, embeddings=None):
         self._frame += 1
         found = _Found(boxes.astype(np.float64), scores, classes, embeddings)
         self._predict()
+        before, self._looked = self._looked, self._frame
         sure, every = scores >= self._conf, np.ones(len(scores), bool)
         confirmed = [track for track in self._tracks if track.id]
         new = [track for track in self._tracks if not track.id]
@@ -41,12 +43,21 @@ class Tracker:
             self._associate(confirmed, found, sure, _overlaps, FIRST)
         else:
             self._associate(confirmed, found, sure, _appearances, APPEARANCE)
-        self._associate([t for t in confirmed if t.seen == self._frame - 1], found, every, _overlaps, SECOND)
+        self._associate([t for t in confirmed if t.seen == before], found, every, _overlaps, SECOND)
         self._associate(new, found, sure, _overlaps, UNCONFIRMED)
         self._tracks = [t for t in self._tracks if t.seen > self._frame - (BUFFER + 1 if t.id else 1)]
         self._forget_twins()
         self._start(found, np.flatnonzero(found.free & (scores >= self._begin)))
-        seen = sorted((t for t in self._tracks if t.id and t.seen == self._frame), key=lambda track: track.id)
+        return self._seen()
+
+    def coast(self):
+        """-> the tracks seen in the last frame with detections, where they should be one frame later."""
+        self._frame += 1
+        self._predict()
+        return self._seen()
+
+    def _seen(self):
+        seen = sorted((t for t in self._tracks if t.id and t.seen == self._looked), key=lambda track: track.id)
         rows = [np.concatenate([_corners(t.mean[None])[0], [t.score, t.kind, t.id]]) for t in seen]
         return np.array(rows, np.float32).reshape(-1, 7)
 
@@ -54,7 +65,7 @@ class Tracker:
         if not self._tracks:
             return
         means, covariances = _states(self._tracks)
-        hidden = np.array([track.seen < self._frame - 1 for track in self._tracks])
+        hidden = np.array([track.seen < self._looked for track in self._tracks])
         means[hidden, 7] = 0  # nobody grows while hidden
         for track, mean, covariance in zip(self._tracks, *kalman.predict(means, covariances)):
             track.mean, track.covariance = mean, covariance

@@ -34,7 +34,12 @@ class Scene:
         scores = np.full(count, 0.9) if scores is None else np.array(scores)
         classes = np.zeros(count) if classes is None else np.array(classes)
         embeddings = None if embeddings is None else np.array(embeddings, float).reshape(count, -1)
-        rows = self.tracker(boxes(*centre), scores, classes, embeddings)
+        return self.read(self.tracker(boxes(*centre), scores, classes, embeddings))
+
+    def coast(self):
+        return self.read(self.tracker.coast())
+
+    def read(self, rows):
         assert rows.dtype == np.float32 and rows.shape[1] == 7
         assert sorted(set(rows[:, 6])) == list(rows[:, 6])
         middle = (rows[:, :2] + rows[:, 2:4]) / 2
@@ -104,6 +109,29 @@ def test_the_camera_is_bumped(shift, kept):
     for _ in range(3):
         after = scene(*(people + shift))
     assert (set(after) == set(before)) == kept and len(after) == 3
+
+
+def test_frames_without_a_look_are_predicted():
+    """Looked at every fourth frame, who walks at 2 pixels a frame goes on in between; who is gone goes at the next."""
+    scene = Scene()
+    for frame in range(0, 41, 4):
+        scene((50 + 2 * frame, 100), (300, 100))
+        between = [scene.coast() for _ in range(3)]
+    np.testing.assert_allclose([seen[1] for seen in between], [(50 + 2 * (40 + i), 100) for i in (1, 2, 3)], atol=1)
+    assert scene((300, 100)).keys() == scene.coast().keys() == {2}
+    assert scene((50 + 2 * 47, 100), (300, 100)).keys() == {1, 2}
+
+
+def test_a_doubtful_detection_continues_a_track_of_the_last_look():
+    scene = Scene()
+    for _ in range(2):
+        scene((50, 50))
+        scene.coast()
+    assert scene((50, 50), scores=[0.3]) == {1: (50, 50)}
+
+
+def test_nobody_to_predict():
+    assert Scene().coast() == {}
 
 
 def test_classes_are_apart():
