@@ -49,12 +49,6 @@ void expect(bool condition, const std::string& otherwise) {
   if (!condition) throw Error(otherwise);
 }
 
-void expect_threshold(const std::string& name, int patch, int cell, float threshold) {
-  expect(patch > 0 && cell > 0 && patch % cell == 0,
-         name + "cell must divide patch; found cell " + std::to_string(cell) + ", patch " + std::to_string(patch));
-  expect(threshold >= 0, name + "threshold must be 0 or more; found " + std::to_string(threshold));
-}
-
 void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, std::vector<int64_t> shape) {
   Tensor wanted = {};
   wanted.dtype = dtype;

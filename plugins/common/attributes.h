@@ -45,8 +45,6 @@ inline int patches(int pixels, int patch) { return (pixels + patch - 1) / patch;
 
 std::string shape_text(const Tensor&);
 void expect(bool condition, const std::string& otherwise);
-// What a threshold asks of the attributes patch, cell and threshold. `name` begins the message.
-void expect_threshold(const std::string& name, int patch, int cell, float threshold);
 // Throws unless the tensor is there, of this type and shape (-1: any extent).
 void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, std::vector<int64_t> shape);
 

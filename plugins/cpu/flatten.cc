@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "common/finish_attributes.h"
+#include "common/gate_attributes.h"
 #include "threads.h"
 
 namespace patchskip {
@@ -28,8 +29,9 @@ struct Cover {
 class Flatten : public Operator {
  public:
   explicit Flatten(const Attributes& a) : kernels_(best_kernels()), finish_(a), patch_(a.required_integer("patch")) {
-    expect(patch_ > 0, "PatchSkip Flatten: patch must be positive");
-    expect(a.number("threshold", 0) == 0, "PatchSkip Flatten: threshold must be 0");
+    const GateAttributes gate("PatchSkip Flatten: ", a);
+    expect(gate.threshold == 0, "PatchSkip Flatten: threshold must be 0");
+    gate.expect_no_weights("threshold is 0");
     expect(!finish_.has_residual(), "PatchSkip Flatten: it takes no residual");
   }
 

@@ -102,6 +102,7 @@ struct Comparison {
   ptrdiff_t fresh_stride, kept_stride;
   int height, width, channels, cell;
   float threshold;
+  const float* weights;  // of each channel's difference; null: all of them count alike
 };
 
 struct Kernels {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/gate_attributes.h"
 #include "common/image_attributes.h"
 #include "operator.h"
 #include "threads.h"
@@ -15,12 +16,12 @@ class PatchGate : public Operator {
       : kernels_(best_kernels()),
         image_(a),
         exact_(a.text("mode", "exact") == "exact"),
-        patch_(a.required_integer("patch")),
-        cell_(a.integer("cell", 1)),
-        threshold_(a.number("threshold", 0)) {
+        gate_("PatchGate: ", a),
+        patch_(gate_.patch),
+        cell_(gate_.cell) {
     const std::string mode = a.text("mode", "exact");
     expect(mode == "exact" || mode == "delta", "PatchGate: mode '" + mode + "' is neither exact nor delta");
-    expect_threshold("PatchGate: ", patch_, cell_, threshold_);
+    if (exact_) gate_.expect_no_weights("mode exact compares every value");
     expect(cell_ <= kMostCell, "PatchGate: cell must be at most 16");
   }
 
@@ -55,6 +56,7 @@ class PatchGate : public Operator {
     const std::vector<int64_t> shape = {cell_rows, cell_columns, plane.channels};
     expect_tensor("PatchGate: reference", inputs[1], PS_FLOAT32, shape);
     expect_tensor("PatchGate: the new reference", outputs[1], PS_FLOAT32, shape);
+    gate_.weights(plane.channels);
     const float* reference = data<const float>(inputs[1]);
     float* updated = data<float>(outputs[1]);
     if (updated != reference) std::copy(reference, reference + cell_rows * cell_columns * plane.channels, updated);
@@ -82,6 +84,7 @@ class PatchGate : public Operator {
     const int channels = image.out.channels, cells = patches(image.out.width, cell_), step = patch_ / cell_;
     const int y0 = row * patch_, y1 = std::min(y0 + patch_, image.out.height);
     const int cell_rows = patches(y1 - y0, cell_);
+    const float* weights = gate_.weights(channels);
     thread_local std::vector<float> means;
     means.resize(static_cast<size_t>(cell_rows) * cells * channels);
     std::fill(active, active + columns, 0);
@@ -92,9 +95,8 @@ class PatchGate : public Operator {
       const float* kept = reference + (static_cast<ptrdiff_t>(row) * step + r) * cells * channels;
       normalise(mean, (bottom - top), cells, image.out);
       for (int i = 0; i < cells; ++i) {
-        float difference = 0;
-        for (int c = i * channels; c < (i + 1) * channels; ++c) difference += std::fabs(mean[c] - kept[c]);
-        active[i / step] |= !(difference <= threshold_ * static_cast<float>(channels));
+        const float change = difference(mean + i * channels, kept + i * channels, weights, channels);
+        active[i / step] |= !(change <= gate_.threshold * static_cast<float>(channels));
       }
     }
     for (int i = 0; i < columns; ++i) {
@@ -107,6 +109,16 @@ class PatchGate : public Operator {
                   reference + ((static_cast<ptrdiff_t>(row) * step + r) * cells + begin) * channels);
       }
     }
+  }
+
+  static float difference(const float* mean, const float* kept, const float* weights, int channels) {
+    float total = 0;
+    if (!weights) {
+      for (int c = 0; c < channels; ++c) total += std::fabs(mean[c] - kept[c]);
+    } else {
+      for (int c = 0; c < channels; ++c) total += weights[c] * std::fabs(mean[c] - kept[c]);
+    }
+    return total;
   }
 
   // Sums over cells become normalised means.
@@ -122,8 +134,8 @@ class PatchGate : public Operator {
   const Kernels* const kernels_;
   const ImageAttributes image_;
   const bool exact_;
+  const GateAttributes gate_;
   const int patch_, cell_;
-  const float threshold_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "blocks.h"
 #include "common/finish_attributes.h"
+#include "common/gate_attributes.h"
 #include "computation.h"
 #include "flatten.h"
 #include "threads.h"
@@ -24,13 +25,11 @@ class PatchSkip : public Operator {
         op_type_(op_type),
         computation_(std::move(computation)),
         finish_(a),
-        patch_(a.required_integer("patch")),
-        cell_(a.integer("cell", 1)),
-        threshold_(a.number("threshold", 0)),
+        gate_("PatchSkip " + op_type_ + ": ", a),
+        patch_(gate_.patch),
         shape_(a.ints("shape", {})) {
-    const std::string name = "PatchSkip " + op_type_ + ": ";
-    expect_threshold(name, patch_, cell_, threshold_);
-    expect(shape_.empty() || shape_.size() == 4, name + "shape must be four integers");
+    if (!gated()) gate_.expect_no_weights("threshold is 0");
+    expect(shape_.empty() || shape_.size() == 4, "PatchSkip " + op_type_ + ": shape must be four integers");
   }
 
   std::vector<int64_t> output_shape(int output, const Tensor* inputs, int) const override {
@@ -47,9 +46,8 @@ class PatchSkip : public Operator {
     float* out = data<float>(outputs[0]);
     int32_t* changed = n_outputs > 1 ? data<int32_t>(outputs[1]) : nullptr;
     if (cache && out != cache) std::memcpy(out, cache, sizeof(float) * plane_.size());
-    const bool gated = threshold_ > 0;
-    if (changed && gated) std::fill(changed, changed + rows_ * columns_, 0);
-    if (changed && !gated) std::copy(active, active + rows_ * columns_, changed);
+    if (changed && gated()) std::fill(changed, changed + rows_ * columns_, 0);
+    if (changed && !gated()) std::copy(active, active + rows_ * columns_, changed);
 
     thread_local std::vector<Block> blocks;
     thread_local std::vector<int> units;
@@ -67,7 +65,7 @@ class PatchSkip : public Operator {
     auto body = [&](int i) {
       Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(),           &finish, out,
                      changed,    cache != nullptr && pixels * 4 < plane_.pixels()};
-      compute_unit(frame, first + starts[i], first + starts[i + 1], gated);
+      compute_unit(frame, first + starts[i], first + starts[i + 1]);
     };
     const int count = static_cast<int>(units.size()) - 1;
     if (alone) {
@@ -80,6 +78,7 @@ class PatchSkip : public Operator {
  private:
   // Without a cache Y's shape is an attribute, and whatever stands in the cache's place is not read.
   bool keeps() const { return shape_.empty(); }
+  bool gated() const { return gate_.threshold > 0; }
 
   // Several units for each thread, as many for one as for another, so that none waits long; but whole tiles, and no
   // thread without any.
@@ -120,12 +119,13 @@ class PatchSkip : public Operator {
     } catch (const Error& error) {
       throw Error(name + error.what());
     }
+    gate_.weights(plane_.channels);
     shapes_.assign(inputs, inputs + n_inputs);
     out_shape_ = output_shape(0, inputs, n_inputs);
   }
 
   Plane plane_without_cache() const {
-    expect(threshold_ == 0, "with the attribute shape there is no cache, and threshold must be 0");
+    expect(!gated(), "with the attribute shape there is no cache, and threshold must be 0");
     Plane p;
     p.height = shape_[1];
     p.width = shape_[2];
@@ -154,12 +154,12 @@ class PatchSkip : public Operator {
   }
 
   // A gated result goes to scratch, is compared with what it would replace, and is committed patch by patch.
-  void compute_unit(const Frame& frame, const Block* first, const Block* last, bool gated) const {
+  void compute_unit(const Frame& frame, const Block* first, const Block* last) const {
     thread_local std::vector<Segment> segments;
     thread_local std::vector<float> scratch;
     const ptrdiff_t channels = plane_.channels;
     segments.clear();
-    if (gated) {
+    if (gated()) {
       ptrdiff_t pixels = 0;
       for (const Block* b = first; b != last; ++b) pixels += b->pixels();
       if (static_cast<ptrdiff_t>(scratch.size()) < pixels * channels) scratch.resize(pixels * channels);
@@ -168,13 +168,13 @@ class PatchSkip : public Operator {
     for (const Block* b = first; b != last; ++b) {
       for (int y = b->y0; y < b->y1; ++y) {
         if (frame.far) fetch(frame.out + position(y, b->x0), (b->x1 - b->x0) * channels);
-        segments.push_back({y, b->x0, b->x1, gated ? fresh : frame.out + position(y, b->x0)});
-        fresh += gated ? (b->x1 - b->x0) * channels : 0;
+        segments.push_back({y, b->x0, b->x1, gated() ? fresh : frame.out + position(y, b->x0)});
+        fresh += gated() ? (b->x1 - b->x0) * channels : 0;
       }
     }
     computation_->compute(frame.inputs, frame.n_inputs, *frame.finish, segments.data(),
                           static_cast<int>(segments.size()));
-    if (!gated) return;
+    if (!gated()) return;
     fresh = scratch.data();
     for (const Block* b = first; b != last; ++b) {
       commit(frame, *b, fresh);
@@ -190,12 +190,21 @@ class PatchSkip : public Operator {
 
   void commit(const Frame& frame, const Block& block, const float* fresh) const {
     const ptrdiff_t channels = plane_.channels, stride = (block.x1 - block.x0) * channels;
+    const float* weights = gate_.weights(plane_.channels);
     for (int i = block.first; i < block.last; ++i) {
       const int x0 = i * patch_, x1 = std::min(x0 + patch_, block.x1);
       const float* from = fresh + (x0 - block.x0) * channels;
       float* to = frame.out + position(block.y0, x0);
-      const Comparison comparison = {
-          from, to, stride, plane_.width * channels, block.y1 - block.y0, x1 - x0, plane_.channels, cell_, threshold_};
+      const Comparison comparison = {from,
+                                     to,
+                                     stride,
+                                     plane_.width * channels,
+                                     block.y1 - block.y0,
+                                     x1 - x0,
+                                     plane_.channels,
+                                     gate_.cell,
+                                     gate_.threshold,
+                                     weights};
       if (!kernels_->changed(comparison)) continue;
       for (int y = block.y0; y < block.y1; ++y, from += stride, to += plane_.width * channels) {
         std::memcpy(to, from, sizeof(float) * (x1 - x0) * channels);
@@ -210,8 +219,8 @@ class PatchSkip : public Operator {
   const std::string op_type_;
   const std::unique_ptr<Computation> computation_;
   FinishAttributes finish_;
-  const int patch_, cell_;
-  const float threshold_;
+  const GateAttributes gate_;
+  const int patch_;
   std::once_flag prepared_;
   Plane plane_;
   int rows_ = 0, columns_ = 0;

@@ -171,6 +171,7 @@ inline void cell_sums(const Image& im, int y0, int y1, int cell, float* sums) {
   }
 }
 
+template <bool weighted>
 inline bool cell_changed(const Comparison& p, int y0, int y1, int x0, int x1) {
   Vec total = {};
   for_each_vector(p.channels, [&](ptrdiff_t c, auto lanes) {
@@ -181,22 +182,25 @@ inline bool cell_changed(const Comparison& p, int y0, int y1, int x0, int x1) {
         difference += lanes.read(p.fresh + y * p.fresh_stride + at) - lanes.read(p.kept + y * p.kept_stride + at);
       }
     }
-    total += abs(difference);
+    total += weighted ? lanes.read(p.weights + c) * abs(difference) : abs(difference);
   });
   return !(sum(total) <= p.threshold * static_cast<float>(p.channels * (y1 - y0) * (x1 - x0)));
 }
 
-inline bool changed(const Comparison& p) {
+template <bool weighted>
+inline bool any_cell_changed(const Comparison& p) {
   for (int y = 0; y < p.height; y += p.cell) {
     for (int x = 0; x < p.width; x += p.cell) {
-      if (cell_changed(p, y, y + p.cell < p.height ? y + p.cell : p.height, x,
-                       x + p.cell < p.width ? x + p.cell : p.width)) {
+      if (cell_changed<weighted>(p, y, y + p.cell < p.height ? y + p.cell : p.height, x,
+                                 x + p.cell < p.width ? x + p.cell : p.width)) {
         return true;
       }
     }
   }
   return false;
 }
+
+inline bool changed(const Comparison& p) { return p.weights ? any_cell_changed<true>(p) : any_cell_changed<false>(p); }
 
 }  // namespace PS_ISA
 }  // namespace patchskip

@@ -86,7 +86,11 @@ Constants pack_constants(const std::string& name, const Attributes& a, const Ten
   Constants constants;
   const std::vector<Tensor> restored = with_picture(name, a, given, n_inputs);
   const Tensor* const inputs = restored.data();
-  if (name != "PatchSkip") return constants;
+  const std::vector<float> weights = a.floats("weights");  // the plan checks them
+  if (name != "PatchSkip") {
+    constants.words = weights;
+    return constants;
+  }
   const OpType& type = op_type(a);
   try {
     if (type.pack) type.pack(a, inputs, n_inputs, dtype, &constants);
@@ -97,6 +101,7 @@ Constants pack_constants(const std::string& name, const Attributes& a, const Ten
       const float* slopes = finish.with(nullptr).slopes;
       constants.words.insert(constants.words.end(), slopes, slopes + channels);
     }
+    constants.words.insert(constants.words.end(), weights.begin(), weights.end());
   } catch (const Error& error) {
     throw Error(std::string("PatchSkip ") + type.name + ": " + error.what());
   }

@@ -134,7 +134,7 @@ void launch_conv(SkipNode* node, const ConvolutionAttributes& conv, const std::v
   p.grid = node->grid;
   p.y = make_axis(conv.transposed, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top);
   p.x = make_axis(conv.transposed, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left);
-  const int height = tiles(node->patch, p.y.by_step.divisor), width = tiles(node->patch, p.x.by_step.divisor);
+  const int height = tiles(node->gate.patch, p.y.by_step.divisor), width = tiles(node->gate.patch, p.x.by_step.divisor);
   p.by_area = make_divisor(height * width);
   p.by_width = make_divisor(width);
   p.in_height = in.height;

@@ -51,14 +51,14 @@ void launch_depthwise(SkipNode* node, const ConvolutionAttributes& conv, const P
   p.window = conv.shape.window;
   p.transposed = conv.transposed;
   p.finish = finish;
-  const std::string kernel = conv.transposed ? "" : variant(p.window, p.channels, node->patch % 2 == 0);
+  const std::string kernel = conv.transposed ? "" : variant(p.window, p.channels, node->gate.patch % 2 == 0);
   if (kernel.find("_tile") == std::string::npos) {
     p.grid = node->grid;
   } else {
     Plane tiles;
     tiles.height = (node->out.height + 1) / 2;
     tiles.width = (node->out.width + 1) / 2;
-    p.grid = make_grid(tiles, node->patch / 2);
+    p.grid = make_grid(tiles, node->gate.patch / 2);
   }
   Bindings bindings = node->bindings(p.finish, p.grid, slopes);
   bindings.push_back({&p.x, input(2)});

@@ -11,7 +11,7 @@ void plan_flatten(SkipNode* node) {
   expect(node->own <= kMostLevels, std::to_string(node->own) + " inputs; at most 16 are possible");
   FlattenParams p = {};
   p.channels = node->out.channels;
-  p.patch = node->patch;
+  p.patch = node->gate.patch;
   p.count = node->own;
   Bindings bindings = {{&p.active, input(0)}, {&p.out, output(0)}};
   for (int i = 0; i < node->own; ++i) {

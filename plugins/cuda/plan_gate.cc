@@ -13,9 +13,9 @@ namespace {
 constexpr int kWarps = 8;  // of a block
 
 // width: channels that a lane takes together.
-Cells make_cells(int side, int channels, int width, float threshold) {
-  Cells cells = {side, channels, 1, threshold};
-  while (cells.parts < side && 2 * cells.parts * (channels / width) <= 32) cells.parts *= 2;
+Cells make_cells(const GateAttributes& gate, int channels, int width) {
+  Cells cells = {gate.cell, channels, 1, gate.threshold, nullptr};
+  while (cells.parts < gate.cell && 2 * cells.parts * (channels / width) <= 32) cells.parts *= 2;
   return cells;
 }
 
@@ -23,11 +23,12 @@ void plan_gate(Builder* builder, const Attributes& a, const Tensor* inputs, int 
   const ImageAttributes image(a);
   const std::string mode = a.text("mode", "exact");
   const bool exact = mode == "exact";
-  const int patch = a.required_integer("patch"), cell = a.integer("cell", 1);
-  const float threshold = a.number("threshold", 0);
+  const GateAttributes gate("", a);
+  const int patch = gate.patch, cell = gate.cell;
   expect(exact || mode == "delta", "mode '" + mode + "' is neither exact nor delta");
-  expect_threshold("", patch, cell, threshold);
+  if (exact) gate.expect_no_weights("mode exact compares every value");
   expect(cell <= kMostCell, "cell must be at most 16");
+  const int constants = a.integer("constants", 0) > 0 ? --n_inputs : -1;
   expect(n_inputs == 2 || n_inputs == 3, "it takes X, reference and optionally candidates");
   expect(n_outputs == (exact ? 1 : 2),
          exact ? "exact has one output: active" : "delta has two outputs: active and reference");
@@ -37,7 +38,7 @@ void plan_gate(Builder* builder, const Attributes& a, const Tensor* inputs, int 
   p.picture = make_picture(image.image(inputs[0], plane));
   p.grid = make_grid(plane, patch);
   p.cell_columns = patches(plane.width, cell);
-  p.cells = make_cells(cell, plane.channels, 1, threshold);
+  p.cells = make_cells(gate, plane.channels, 1);
   p.by_channels = make_divisor(plane.channels);
   p.by_row = make_divisor(patch * plane.channels);
   Bindings bindings = {{&p.picture.x, input(0)}, {&p.reference, input(1)}, {&p.active, output(0)}};
@@ -58,6 +59,11 @@ void plan_gate(Builder* builder, const Attributes& a, const Tensor* inputs, int 
   builder->plan.outputs.push_back({PS_FLOAT32, means});
   builder->copy(input(1), output(1), means[0] * means[1] * means[2] * 4);
   bindings.push_back({&p.updated, output(1)});
+  if (gate.weights(plane.channels)) {
+    expect(constants >= 0, kNotPacked);
+    expect_tensor("constants", inputs[constants], PS_FLOAT32, {plane.channels});
+    bindings.push_back({&p.cells.weights, input(constants)});
+  }
   builder->launch("gate_delta", work, kWarps, 0, p, bindings);
 }
 
@@ -77,8 +83,9 @@ void plan_commit(SkipNode* node, int n_outputs) {
   const int channels = node->out.channels;
   CommitParams p = {};
   p.grid = node->grid;
-  p.cells = make_cells(node->cell, channels, channels % 4 ? 1 : 4, node->threshold);
+  p.cells = make_cells(node->gate, channels, channels % 4 ? 1 : 4);
   Bindings bindings = {{&p.grid.active, input(0)}, {&p.fresh, node->target}, {&p.out, output(0)}};
+  if (node->gate.weights(channels)) bindings.push_back({&p.cells.weights, node->weights()});
   if (n_outputs > 1) bindings.push_back({&p.changed, output(1)});
   node->builder.launch(std::string("commit") + suffix(node->dtype), static_cast<int64_t>(p.grid.rows) * p.grid.columns,
                        kWarps, active_shared_bytes(p.grid), p, bindings);

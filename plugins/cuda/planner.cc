@@ -31,6 +31,8 @@ int shared_memory(int sm) {
 
 }  // namespace
 
+const char* const kNotPacked = "its constants are not packed: build the engine with `patchskip build`";
+
 Divisor make_divisor(int divisor) {
   expect(divisor > 0, "a divisor must be positive");
   Divisor d = {static_cast<unsigned>(divisor), 0, 0};
@@ -139,17 +141,14 @@ Finish device_finish(const FinishAttributes& attributes, bool with_residual) {
 
 SkipNode::SkipNode(const std::string& op_type, const Attributes& a, const Tensor* inputs, int n_inputs, int n_outputs,
                    const Device& device)
-    : op_type(op_type), attributes(a), inputs(inputs), builder(device), finish_attributes(a) {
-  patch = a.required_integer("patch");
-  cell = a.integer("cell", 1);
-  threshold = a.number("threshold", 0);
-  expect_threshold("", patch, cell, threshold);
+    : op_type(op_type), attributes(a), inputs(inputs), builder(device), finish_attributes(a), gate("", a) {
+  if (!gated()) gate.expect_no_weights("threshold is 0");
   expect(n_inputs >= 3, "it takes active, cache and at least one input");
   expect(n_outputs == 1 || n_outputs == 2, "it has one or two outputs");
   const std::vector<int> shape = a.ints("shape", {});
   keeps = shape.empty();
   const bool flat = op_type == "Flatten";
-  expect(keeps || (threshold == 0 && !flat), "with the attribute shape there is no cache, and threshold must be 0");
+  expect(keeps || (!gated() && !flat), "with the attribute shape there is no cache, and threshold must be 0");
   if (keeps) {
     expect(inputs[1].data != nullptr, "cache is missing");
     dtype = static_cast<ps_dtype>(inputs[1].dtype);
@@ -180,7 +179,7 @@ SkipNode::SkipNode(const std::string& op_type, const Attributes& a, const Tensor
   finish_attributes.prepare(out.channels);
   if (residual >= 0) expect_tensor("the residual", inputs[residual], dtype, {1, out.height, out.width, out.channels});
   if (!flat) {
-    grid = make_grid(out, patch);
+    grid = make_grid(out, gate.patch);
     expect_tensor("active", inputs[0], PS_INT32, {grid.rows, grid.columns});
   }
   const Tensor& active = inputs[0];
@@ -198,19 +197,24 @@ Plane SkipNode::plane(int i) const {
 }
 
 void SkipNode::expect_own(int count) const {
-  expect(own == count,
-         std::to_string(own) + " inputs after active and cache; expected " + std::to_string(count) +
-             (constants < 0 ? " (its constants are not packed: build the engine with `patchskip build`)" : ""));
+  expect(own == count, std::to_string(own) + " inputs after active and cache; expected " + std::to_string(count) +
+                           (constants < 0 ? std::string(" (") + kNotPacked + ")" : ""));
 }
 
 Finish SkipNode::finish(int64_t words) {
   const Finish f = device_finish(finish_attributes, true);
   own_words_ = words;
-  const int64_t all = words + (f.activation == Activation::kPRelu ? out.channels : 0);
-  expect(all == 0 || constants >= 0, "its constants are not packed: build the engine with `patchskip build`");
+  const int64_t all = words + slopes_words() + (gate.weights(out.channels) ? out.channels : 0);
+  expect(all == 0 || constants >= 0, kNotPacked);
   if (all) expect_tensor("constants", inputs[constants], PS_FLOAT32, {all});
   return f;
 }
+
+int64_t SkipNode::slopes_words() const {
+  return finish_attributes.with(nullptr).activation == Activation::kPRelu ? out.channels : 0;
+}
+
+Address SkipNode::weights() const { return input(constants, (own_words_ + slopes_words()) * 4); }
 
 Bindings SkipNode::bindings(const Finish& f, const Grid& g, int64_t slopes) const {
   Bindings made = finish_bindings(f, slopes);

@@ -2,6 +2,7 @@
 #pragma once
 #include "common/convolution_attributes.h"
 #include "common/finish_attributes.h"
+#include "common/gate_attributes.h"
 #include "cuda/device/picture_params.h"
 #include "cuda/plan.h"
 
@@ -72,32 +73,36 @@ struct SkipNode {
   FinishAttributes finish_attributes;
   Plane out;       // of Flatten: [1, pixels, channels]
   ps_dtype dtype;  // of the activations
-  int patch, cell;
-  float threshold;          // above 0: gated
+  const GateAttributes gate;
   bool keeps;               // has a cache
   int own;                  // the operator's own activations: inputs 2 ...
   int residual, constants;  // inputs, or -1
   Address target;  // the operator's result goes here: Y, or memory in which it is compared with the cache first
   Grid grid;
 
-  bool gated() const { return threshold > 0; }
+  bool gated() const { return gate.threshold > 0; }
   // Own activation i as a plane of the node's type.
   Plane plane(int i) const;
   void expect_own(int count) const;
-  // Throws unless the packed constants are `words` of the operator's own, and PRelu's slopes behind them. -> the
-  // finish, whose pointers are bound by `bindings`.
+  // Throws unless the packed constants are `words` of the operator's own, and PRelu's slopes and the gate's weights
+  // behind them. -> the finish, whose pointers are bound by `bindings`.
   Finish finish(int64_t words);
   // Where Finish's pointers go, and grid.active, given that these lie in the parameters. `slopes`: the word of the
   // constants at which PRelu's are; by default behind the operator's own.
   Bindings bindings(const Finish& in_params, const Grid& grid_in_params, int64_t slopes = -1) const;
   Bindings finish_bindings(const Finish& in_params, int64_t slopes = -1) const;
+  Address weights() const;  // of the gate, if it has any
 
  private:
+  int64_t slopes_words() const;  // of the packed constants
   int64_t own_words_ = 0;
 };
 
 // The channels of Y, of a node as `patchskip export` writes it.
 int output_channels(const Attributes&, const Tensor* inputs);
+
+// Says that a node's constants have not been packed.
+extern const char* const kNotPacked;
 
 // Throws unless the node has `own` inputs after active and cache, besides the residual. For pack functions.
 void expect_inputs(const Attributes&, int n_inputs, int own);

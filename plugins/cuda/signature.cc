@@ -22,7 +22,9 @@ int position_of_x(const std::string& name) { return name == "PatchGate" ? 0 : 2;
 const std::vector<Operator>& operators() {
   static const std::vector<Operator> list = {
       {"PatchMask", {"size", "patch", "in_patch", "windows"}},
-      {"PatchGate", {"mode", "patch", "cell", "threshold", "layout", "channels", "scale", "bias", "picture"}},
+      {"PatchGate",
+       {"mode", "patch", "cell", "threshold", "weights", "layout", "channels", "scale", "bias", "constants",
+        "picture"}},
       {"PatchSkip",
        {"op_type",
         "patch",
@@ -30,6 +32,7 @@ const std::vector<Operator>& operators() {
         "activation_params",
         "threshold",
         "cell",
+        "weights",
         "shape",
         "residual",
         "kernel_shape",
@@ -108,11 +111,12 @@ bool Signature::accepts_input(const std::vector<Tensor>& tensors, int n_inputs) 
   if ((kind_ == kGate || image_) && position == position_of_x(operators()[kind_].name)) {
     return type == (picture_ ? PS_INT32 : PS_FLOAT32);
   }
+  const bool packed = attributes_.integer("constants", 0) > 0;
+  if (packed && position == n_inputs - 1) return type == PS_FLOAT32;
   if (kind_ == kGate) {
     return position == 1 ? type == PS_FLOAT32 || (type == PS_FLOAT16 && !means_) : type == PS_INT32;
   }
   if (position == 0) return type == PS_INT32;
-  if (position == n_inputs - 1 && attributes_.integer("constants", 0) > 0) return type == PS_FLOAT32;
   const int first = keeps_ ? 1 : 2;                                 // the activation whose type the others have
   if (position < first) return is_float(type) || type == PS_INT32;  // nobody reads it
   return position == first ? is_float(type) : type == tensors[first].dtype;

@@ -41,11 +41,11 @@ class NodeAttributes : public patchskip::Attributes {
       values->assign(1, value);
       return true;
     }
-    int64_t integer;
-    if (succeeded(api_, ort::GetAttributeInt::call(api_, info_, name, &integer))) {
-      throw patchskip::Error(std::string("attribute ") + name + " is an integer; expected a float");
-    }
-    return list<ort::GetAttributeFloats>(name, values);
+    if (list<ort::GetAttributeFloats>(name, values)) return true;
+    std::vector<int64_t> integers;
+    if (find(name, &integers))
+      throw patchskip::Error(std::string("attribute ") + name + " is integers; expected floats");
+    return false;
   }
 
   // The first call says how long it is, by failing or not, with or without a final zero: as the release has it.

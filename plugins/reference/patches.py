@@ -55,16 +55,20 @@ def cell_means(value, cell):
     return total / (heights[:, None] * widths[None, :])[..., None]
 
 
-def changed_patches(difference, threshold, cell, patch, size):
-    """difference [cells y, cells x, C] -> bool [Gh, Gw]: has any cell's mean |difference| passed the threshold?"""
+def changed_patches(difference, threshold, cell, patch, size, weights=None):
+    """difference [cells y, cells x, C] -> bool [Gh, Gw]: has any cell's mean |difference| passed the threshold?
+
+    weights: of each channel's difference; all ones without. A NaN passes whatever its weight is, as 0 * NaN is NaN.
+    """
     with np.errstate(invalid="ignore"):
-        cells = ~(np.abs(difference).mean(axis=-1) <= threshold)
+        change = np.abs(difference) if weights is None else np.abs(difference) * np.asarray(weights, np.float32)
+        cells = ~(change.mean(axis=-1) <= threshold)
     step = patch // cell
     rows, cols = (np.arange(n) * step for n in grid(size, patch))
     return np.logical_or.reduceat(np.logical_or.reduceat(cells, rows, axis=0), cols, axis=1)
 
 
-def patch_gate(x, reference, candidates=None, mode="exact", patch=16, cell=1, threshold=0.0, **image):
+def patch_gate(x, reference, candidates=None, mode="exact", patch=16, cell=1, threshold=0.0, weights=None, **image):
     """-> active int32 [Gh, Gw], and in `delta` mode the new reference (else None)."""
     value = as_image(x, **image)[0]
     size = value.shape[:2]
@@ -73,7 +77,7 @@ def patch_gate(x, reference, candidates=None, mode="exact", patch=16, cell=1, th
         active = changed_patches(differs.astype(np.float64), 0.0, 1, patch, size)
     else:
         means = cell_means(value, cell)
-        active = changed_patches(means - reference, threshold, cell, patch, size)
+        active = changed_patches(means - reference, threshold, cell, patch, size, weights)
     if candidates is not None:
         active &= candidates != 0
     if mode == "exact":
@@ -92,6 +96,7 @@ def patch_skip(
     activation_params=(),
     threshold=0.0,
     cell=1,
+    weights=None,
     shape=None,
     **attributes,
 ):
@@ -111,7 +116,7 @@ def patch_skip(
     changed = active != 0
     if threshold > 0:
         difference = cell_means((result - cache)[0], cell)
-        changed = changed & changed_patches(difference, threshold, cell, patch, size)
+        changed = changed & changed_patches(difference, threshold, cell, patch, size, weights)
     chosen = to_pixels(changed, patch, size)[None, :, :, None]
     return np.where(chosen, result, cache).astype(np.float32), changed.astype(np.int32)
 

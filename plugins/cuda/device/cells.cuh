@@ -54,6 +54,11 @@ PS_DEVICE bool any_cell(const Cells& cells, const Area& patch, const Body& body)
   return false;
 }
 
+// What the difference of a channel adds to that of its cell.
+PS_DEVICE float weighted(const Cells& cells, int channel, float difference) {
+  return cells.weights ? load(cells.weights + channel) * magnitude(difference) : magnitude(difference);
+}
+
 // The sum over channels of a cell's differences, in all lanes.
 PS_DEVICE bool beyond_threshold(const Cells& cells, float differences) {
   return !(differences <= cells.threshold * static_cast<float>(cells.channels));

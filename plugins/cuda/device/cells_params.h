@@ -7,8 +7,9 @@ namespace cuda {
 
 struct Cells {
   int side, channels;
-  int parts;        // lanes that share the sum of a channel: a power of two
-  float threshold;  // of the mean over channels
+  int parts;             // lanes that share the sum of a channel: a power of two
+  float threshold;       // of the mean over channels
+  const float* weights;  // of each channel's difference; null: all of them count alike
 };
 
 }  // namespace cuda

@@ -30,9 +30,9 @@ PS_DEVICE bool patch_changed(const CommitParams& p, const Area& area) {
       const long long at = (static_cast<long long>(y) * p.grid.width + x) * p.cells.channels + channel;
       add_difference(sums, fresh + at, kept + at);
     };
-    sum_channels<n>(p.cells, cell, add, [&](int, const float (&sums)[n]) {
+    sum_channels<n>(p.cells, cell, add, [&](int channel, const float (&sums)[n]) {
 #pragma unroll
-      for (int i = 0; i < n; ++i) total += magnitude(sums[i] * share);
+      for (int i = 0; i < n; ++i) total += weighted(p.cells, channel + i, sums[i] * share);
     });
     return beyond_threshold(p.cells, sum_of_lanes(total, 32));
   });

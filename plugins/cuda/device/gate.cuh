@@ -43,29 +43,32 @@ PS_DEVICE float cell_mean(const GateParams& p, const Area& cell, float sum, int 
   return normalised(p.picture, multiply_rounded(sum, share), channel);
 }
 
-// body(place in the reference, mean) for each channel of a cell.
+// body(channel, place in the reference, mean) for each channel of a cell.
 template <typename Body>
 PS_DEVICE void for_each_mean(const GateParams& p, const Area& cell, const Body& body) {
   const int side = p.cells.side;
   const long long first =
       (static_cast<long long>(cell.top / side) * p.cell_columns + cell.left / side) * p.cells.channels;
   const auto add = [&](float* sums, int y, int x, int channel) { sums[0] += raw_value(p.picture, y, x, channel); };
-  sum_channels<1>(p.cells, cell, add,
-                  [&](int channel, const float* sums) { body(first + channel, cell_mean(p, cell, sums[0], channel)); });
+  sum_channels<1>(p.cells, cell, add, [&](int channel, const float* sums) {
+    body(channel, first + channel, cell_mean(p, cell, sums[0], channel));
+  });
 }
 
 PS_DEVICE bool means_differ(const GateParams& p, const Area& area) {
   const float* reference = static_cast<const float*>(p.reference);
   return any_cell(p.cells, area, [&](const Area& cell) {
     float total = 0;
-    for_each_mean(p, cell, [&](long long at, float mean) { total += magnitude(mean - read(reference + at)); });
+    for_each_mean(p, cell, [&](int channel, long long at, float mean) {
+      total += weighted(p.cells, channel, mean - read(reference + at));
+    });
     return beyond_threshold(p.cells, sum_of_lanes(total, 32));
   });
 }
 
 PS_DEVICE void keep_means(const GateParams& p, const Area& area) {
   any_cell(p.cells, area, [&](const Area& cell) {
-    for_each_mean(p, cell, [&](long long at, float mean) { p.updated[at] = mean; });
+    for_each_mean(p, cell, [&](int, long long at, float mean) { p.updated[at] = mean; });
     return false;
   });
 }

@@ -224,6 +224,34 @@ GATED = [
     )
 ]
 
+# The gate's weights, with PRelu's slopes before them where a kernel has both packed.
+WEIGHTED = [
+    make(
+        "weights-{}-{}-p{}-c{}".format(*(word.replace(" ", "-") for word in (weights, cache)), patch, cell),
+        size,
+        *channels,
+        patch=patch,
+        cell=cell,
+        weights=weights,
+        cache=cache,
+        **rest,
+    )
+    for weights, cache in (
+        ("ones", "random"),
+        ("some zero", "random"),
+        ("some zero", "nan unweighted"),
+        ("zero", "random"),
+        ("zero", "nan unweighted"),
+    )
+    for patch, cell in ((1, 1), (4, 1), (4, 2), (8, 8))
+    for make, size, channels, rest in (
+        (conv, (25, 22), (6, 18), dict(kernel=3, activation="PRelu", params="per channel")),
+        (conv, (22, 25), (8, 33), dict(kernel=1, activation="SiLU")),
+        (conv, (22, 25), (8, 32), dict(kernel=1, residual="after")),
+        (depthwise, (25, 22), (20,), dict(kernel=3)),
+    )
+]
+
 # Enough work for every thread.
 LARGE = [
     conv("large", (40, 36), 48, 64, patch=2),
@@ -255,4 +283,4 @@ TILED = [
     transpose("tiled", (17, 16), 12, 100, 3, 2, (1, 1, 1, 1), output_padding=1, patch=2),
 ]
 
-CASES = SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + LARGE + TILED
+CASES = SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + WEIGHTED + LARGE + TILED

@@ -1,7 +1,7 @@
 """Cases of PatchMask and PatchGate."""
 
 from .local import IMAGENET
-from .specs import MASKS, Gate, Mask
+from .specs import MASKS, WEIGHTS, Gate, Mask
 
 POINTWISE = (1, 1, 0, 0)
 
@@ -69,10 +69,10 @@ def masks():
     yield mask("large", (144, 192), 1, (144, 192), 1, window(3, begin=1))
 
 
-def gate(tag, mode, size, patch, candidates="", dtype="float32", differs="some", in_place=-1, **attributes):
+def gate(tag, mode, size, patch, candidates="", dtype="float32", differs="some", in_place=-1, weights="", **attributes):
     name = "patchgate-{}-{}-{}x{}x{}-p{}-{}-{}".format(mode, tag, *size, patch, dtype, differs.replace(" ", "-"))
     attributes = dict(mode=mode, patch=patch, **attributes)
-    return Gate(name, size, attributes, candidates, dtype, differs, in_place)
+    return Gate(name, size, attributes, candidates, dtype, differs, in_place, weights)
 
 
 def gates():
@@ -124,6 +124,14 @@ def gates():
         yield gate("one-pixel", mode, (1, 1, 8), 16, **cell)
         yield gate("tall", mode, (37, 1, 8), 2, **cell)
         yield gate("large", mode, (96, 100, 16), 8, "random", **cell)
+    for weights in WEIGHTS[1:]:
+        tag = "weights-" + weights.replace(" ", "-")
+        for layout, dtype in forms:
+            yield gate(tag + "-" + layout, "delta", (33, 35, 3), 8, cell=2, layout=layout, dtype=dtype, weights=weights)
+        for channels in (1, 5, 16, 17, 33):
+            yield gate(tag, "delta", (13, 14, channels), 4, "random", cell=2, weights=weights)
+        for differs in ("nan reference", "nan unweighted", "nan input"):
+            yield gate(tag, "delta", (13, 14, 12), 4, differs=differs, cell=4, weights=weights)
     yield gate("nchw-many-channels", "delta", (13, 14, 20), 4, cell=2, layout="NCHW")
 
 

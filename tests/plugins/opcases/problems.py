@@ -8,7 +8,7 @@ import numpy as np
 from patchskip.plugins.reference import patches
 
 from . import bounds
-from .specs import Gate, Mask, Skip
+from .specs import WEIGHTS, Gate, Mask, Skip
 
 
 class Problem(NamedTuple):
@@ -85,6 +85,14 @@ def float32_values(values):
     return tuple(float(np.float32(value)) for value in values)
 
 
+def gate_weights(kind, channels, rng):
+    """-> the attribute's values; "some zero" are 0 in channel 0 and in about a third of the others."""
+    if kind not in WEIGHTS:
+        raise ValueError("weights {!r} are none of specs.WEIGHTS".format(kind))
+    drawn = rng.uniform(0.1, 3, channels) * (rng.random(channels) > 1 / 3) * (np.arange(channels) > 0)
+    return {"ones": (1.0,) * channels, "zero": (0.0,) * channels, "some zero": float32_values(drawn)}[kind]
+
+
 def normalise(attributes):
     return {key: float32_values(value) if key in ("scale", "bias") else value for key, value in attributes.items()}
 
@@ -125,9 +133,14 @@ def _skip(spec, dtype):
     if spec.cell:
         cache = rounded(_gated_cache(call, active, cache, operands, rng), dtype)
         call["cell"] = spec.cell
-        call["threshold"] = _between(_patch_differences(call, active, cache, operands, spec.cell, dtype))
+        weights = gate_weights(spec.weights, spec.output[2], rng) if spec.weights else 1.0
+        call["threshold"] = _between(_patch_differences(call, active, cache, operands, spec.cell, weights, dtype))
+        if spec.weights:
+            call["weights"] = weights
     if spec.cache == "nan":
         cache = poison(shape)
+    elif spec.cache == "nan unweighted":
+        _disturb(cache[0], patch, spec.cache, rng, 0)
 
     with np.errstate(invalid="ignore"):
         expected, changed = patches.patch_skip(active, cache, *operands, **call)
@@ -206,10 +219,10 @@ def _gated_cache(call, active, noise, operands, rng):
     return (result + noise * amount[np.ix_(rows, cols)][None, :, :, None]).astype(np.float32)
 
 
-def _patch_differences(call, active, cache, operands, cell, dtype):
+def _patch_differences(call, active, cache, operands, cell, weights, dtype):
     """The largest of each active patch's cells' differences, as the gate computes them."""
     result = rounded(patches.patch_skip(np.ones_like(active), cache, *operands, **call)[0], dtype)
-    cells = np.abs(patches.cell_means((result.astype(np.float64) - cache)[0], cell)).mean(axis=-1)
+    cells = (np.abs(patches.cell_means((result.astype(np.float64) - cache)[0], cell)) * weights).mean(axis=-1)
     return _largest(cells, call["patch"] // cell, active.shape)[active != 0]
 
 
@@ -264,10 +277,13 @@ def _gate(spec, dtype):
         cell = call["cell"]
         reference = patches.cell_means(value[0], cell).astype(np.float32)
         _disturb(reference, patch // cell, spec.differs, rng, float(np.nanstd(value)) + 0.1)
-        cells = np.abs(patches.cell_means(value[0], cell) - reference).mean(axis=-1)
+        weights = gate_weights(spec.weights, value.shape[-1], rng) if spec.weights else 1.0
+        cells = (np.abs(patches.cell_means(value[0], cell) - reference) * weights).mean(axis=-1)
         call["threshold"] = (
             0.25 if spec.differs == "none" else _between(_largest(cells, patch // cell, grid).reshape(-1))
         )
+        if spec.weights:
+            call["weights"] = weights
     else:
         reference = value.astype(dtype)
         _disturb(reference[0], patch, spec.differs, rng, 3.0)
@@ -296,6 +312,8 @@ def _disturb(reference, step, differs, rng, scale):
             at = tuple(rng.integers(n) for n in part.shape)
             if differs == "nan reference":
                 part[at] = np.nan
+            elif differs == "nan unweighted":
+                part[at[:2]][0] = np.nan
             elif differs == "smallest":
                 part[at] = np.nextafter(part[at], part.dtype.type(np.inf))
             else:
@@ -307,7 +325,7 @@ def _disturb(reference, step, differs, rng, scale):
 
 def full(problem):
     """The same inputs with every patch active, nothing gated and Y in memory of its own."""
-    call = {key: value for key, value in problem.attributes.items() if key not in ("threshold", "cell")}
+    call = {key: value for key, value in problem.attributes.items() if key not in ("threshold", "cell", "weights")}
     active = np.ones_like(problem.inputs[0])
     outputs = [poison(problem.outputs[0].shape, problem.outputs[0].dtype)]
     return problem._replace(

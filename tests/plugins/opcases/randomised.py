@@ -6,7 +6,7 @@ from .convolution import ACTIVATIONS, conv, transpose
 from .fused import concat_conv, separable
 from .gates import gate
 from .local import channel_map, concat, flatten, image, pointwise, pool, resize
-from .specs import MASKS, Mask
+from .specs import MASKS, WEIGHTS, Mask
 
 
 def draw(number):
@@ -41,6 +41,7 @@ def draw(number):
         rest.update(activation=activation, params=params)
     if rng.random() < 0.3 and kind != "flatten":
         rest["cell"] = rng.choice([cell for cell in (1, 2, 3, 4, 8, 16) if patch % cell == 0])
+        rest["weights"] = rng.choice(WEIGHTS)
     channels = rng.choice((1, 2, 3, 7, 8, 16, 19, 32, 40, 64, 96))
 
     if kind in ("conv", "depthwise", "grouped", "separable", "transpose", "pool"):
@@ -156,6 +157,7 @@ def _draw_gate(rng, number):
     rest = dict(layout=layout, dtype=dtype, in_place=rng.randint(0, 1) if mode == "delta" else 0)
     if mode == "delta":
         rest["cell"] = rng.choice([cell for cell in (1, 2, 3, 4, 8, 16) if patch % cell == 0])
+        rest["weights"] = rng.choice(WEIGHTS)
     if rng.random() < 0.5:
         taken = [rng.randrange(channels) for _ in range(rng.choice((1, 3)))]
         rest.update(channels=taken, scale=[rng.uniform(-1, 1) for _ in taken], bias=[rng.uniform(-9, 9) for _ in taken])

@@ -48,6 +48,13 @@ def refusals():
     yield "threshold's type", set_attributes(plain, threshold=1), ["threshold"]
     yield "threshold negative", set_attributes(plain, threshold=-0.5), ["threshold"]
     yield "threshold nan", set_attributes(plain, threshold=float("nan")), ["threshold"]
+    gated = set_attributes(plain, threshold=0.5)
+    yield "weights without a threshold", set_attributes(plain, weights=(1.0,) * 10), ["weights", "threshold"]
+    yield "weights' count", set_attributes(gated, weights=(1.0,) * 9), ["weights", "9", "10"]
+    yield "weights negative", set_attributes(gated, weights=(1.0,) * 9 + (-0.5,)), ["weights", "-0.5"]
+    yield "weights nan", set_attributes(gated, weights=(1.0,) * 9 + (float("nan"),)), ["weights", "nan"]
+    yield "weights infinite", set_attributes(gated, weights=(1.0,) * 9 + (float("inf"),)), ["weights", "inf"]
+    yield "weights' type", set_attributes(gated, weights=(1,) * 10), ["weights"]
     yield "stride 0", set_attributes(plain, strides=(0, 1)), ["strides"]
     yield "three strides", set_attributes(plain, strides=(1, 1, 1)), ["strides"]
     yield "dilation 0", set_attributes(plain, dilations=(1, 0)), ["dilations"]
@@ -127,6 +134,7 @@ def refusals():
     yield "image's size", set_input(seen, 2, floats(1, 9, 9, 3)), ["X"]
     flat = problem(flatten("refused", [(4, 4), (2, 2)], 3, patch=2, in_place=0))
     yield "flatten gated", set_attributes(flat, threshold=0.5), ["threshold"]
+    yield "flatten's weights", set_attributes(flat, weights=(1.0,) * 3), ["weights", "threshold"]
     yield "flatten's length", set_input(flat, 3, floats(1, 2, 3, 3)), ["Flatten"]
 
     exact = problem(gate("refused", "exact", (9, 8, 3), 4, "full"))
@@ -135,8 +143,11 @@ def refusals():
     yield "gate reference", set_input(exact, 1, floats(1, 9, 8, 2)), ["reference", "2"]
     yield "gate candidates", set_input(exact, 2, np.ones((3, 3), np.int32)), ["candidates", "3"]
     yield "gate channels", set_attributes(exact, channels=(0, 1, 3)), ["channels", "3"]
+    yield "gate weights in exact mode", set_attributes(exact, weights=(1.0,) * 3), ["weights", "exact"]
     delta = problem(gate("refused", "delta", (9, 8, 3), 4, "full", in_place=0, cell=2))
     yield "gate cell", set_attributes(delta, cell=3), ["cell", "3"]
+    yield "gate weights' count", set_attributes(delta, weights=(1.0, 1.0)), ["weights", "2", "3"]
+    yield "gate weights negative", set_attributes(delta, weights=(1.0, -2.0, 1.0)), ["weights", "-2"]
     yield "gate's cells", set_input(delta, 1, floats(9, 8, 3)), ["reference"]
 
     grown = problem(mask("refused", (8, 8), 2, (8, 8), 2, POINTWISE))

@@ -18,7 +18,8 @@ class Skip(NamedTuple):
     mask: str = "random"  # one of MASKS
     in_place: int = -1  # is Y the cache's memory? -1: drawn from the name
     cell: int = 0  # above 0: gated, by a threshold that about half of the active patches pass
-    cache: str = "random"  # or "nan"
+    weights: str = ""  # of the gate: one of WEIGHTS
+    cache: str = "random"  # or "nan", or "nan unweighted": some of it, in a channel whose weight is 0
     dtype: str = "float32"  # of the first activation
 
 
@@ -42,8 +43,10 @@ class Gate(NamedTuple):
     attributes: dict
     candidates: str = ""  # a mask's kind; empty: absent
     dtype: str = "float32"
-    differs: str = "some"  # "none", "some", "nan reference", "nan input", "smallest"
+    differs: str = "some"  # "none", "some", "nan reference", "nan unweighted" (as Skip), "nan input", "smallest"
     in_place: int = -1
+    weights: str = ""  # one of WEIGHTS
 
 
+WEIGHTS = ("", "ones", "some zero", "zero")  # of a gate; without any, no attribute
 MASKS = ("empty", "single", "full", "random", "checkerboard", "last row", "last column")
