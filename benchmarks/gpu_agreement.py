@@ -70,7 +70,7 @@ def ungated(model):
     """The model with its gates inside the network taken out: PatchSkip nodes commit every active patch."""
     for node in model.graph.node:
         if node.op_type == "PatchSkip":
-            kept = [attribute for attribute in node.attribute if attribute.name not in ("threshold", "cell")]
+            kept = [attribute for attribute in node.attribute if attribute.name not in ("threshold", "cell", "weights")]
             del node.attribute[:]
             node.attribute.extend(kept)
     return model

@@ -78,7 +78,7 @@ def measure(nodes, gpu, torch=None, runs=RUNS, turns=TURNS):
 
 def _kind(node):
     """Nodes of one kind take the same time."""
-    own = sorted((key, str(value)) for key, value in node.attributes.items() if key != "threshold")
+    own = sorted((key, str(value)) for key, value in node.attributes.items() if key not in ("threshold", "weights"))
     return str(own), str(node.own), node.types[node.outputs[0]][0]
 
 

@@ -7,13 +7,12 @@ import itertools
 import json
 import os
 
-import numpy as np
 import onnx
 
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_path, atomic_text
 
-from . import coverage, loading
+from . import coverage, gate_file, loading
 from .convert import DEFAULT_THRESHOLDS, convert
 from .preprocess import PRESETS
 
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + ", ".join(f"{halo}: {threshold}" for halo, threshold in DEFAULT_THRESHOLDS.items())
         + ")",
     )
-    parser.add_argument("--gates", metavar="FILE.npz", help="delta: thresholds by layer name, absolute")
+    parser.add_argument("--gates", metavar="FILE.npz", help="delta: the gates by name: thresholds, cells, weights")
     parser.add_argument(
         "--halo",
         choices=["full", "none"],
@@ -78,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
         patch=args.patch,
         gate=args.gate,
         threshold=args.threshold,
-        gates=read_gates(args.gates) if args.gates else None,
+        gates=gate_file.read(args.gates) if args.gates else None,
         halo=args.halo,
         input=args.input,
         preset=args.preprocess,
@@ -101,23 +100,6 @@ def save(model: onnx.ModelProto, path: str) -> None:
     """Write a model, whole or not at all. The same model gives the same bytes."""
     with atomic_path(path) as target, open(target, "wb") as file:
         file.write(model.SerializeToString(deterministic=True))
-
-
-def read_gates(path: str) -> dict[str, float]:
-    """FILE.npz -> threshold by layer name."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            values = {name: file[name] for name in file.files}
-    except OSError as error:
-        raise PatchskipError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    except (ValueError, EOFError, AttributeError) as error:
-        raise PatchskipError(
-            f"{path} is not an .npz file of thresholds; numpy.savez(path, **thresholds) makes one"
-        ) from error
-    for name, value in values.items():
-        if value.size != 1 or value.dtype.kind not in "fiu":
-            raise PatchskipError(f"{path}: {name} is {value.dtype} of shape {list(value.shape)}, not one number")
-    return {name: float(value.reshape(-1)[0]) for name, value in values.items()}
 
 
 def _frames(args: argparse.Namespace, model: onnx.ModelProto):

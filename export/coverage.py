@@ -18,8 +18,9 @@ def report(model: onnx.ModelProto) -> dict:
     memory_ratio, gate, threshold, patch, preset, inputs, outputs.
 
     nodes: dense ones have a `reason`; PatchSkip ones `shape`, `kept` (is the output kept from frame to frame?) and
-    `threshold` (of their gate, 0 without). activation_bytes: of all that PatchSkip nodes compute; memory_ratio: the
-    states' share of that. A model that was not exported by patchskip has coverage 0 and all its nodes dense.
+    their gate's `threshold`, 0 without one, with it `cell` and `weighted`. activation_bytes: of all that PatchSkip
+    nodes compute; memory_ratio: the states' share of that. A model that was not exported by patchskip has coverage 0
+    and all its nodes dense.
     """
     text = next((entry.value for entry in model.metadata_props if entry.key == "patchskip"), None)
     if text is None:
@@ -30,13 +31,13 @@ def report(model: onnx.ModelProto) -> dict:
         none = {"states": 0, "state_bytes": 0, "activation_bytes": 0, "memory_ratio": 0.0}
         return {"coverage": 0.0, "macs": macs, "nodes": nodes, **none}
     metadata = json.loads(text)
-    caches, thresholds = _caches_and_thresholds(model)
+    caches, gates = _caches_and_gates(model)
     nodes = [
         {
             **_node(layer["name"], layer["op_type"], layer["macs"]),
             "shape": layer["shape"],
             "kept": bool(caches.get(layer["name"])),
-            "threshold": thresholds.get(layer["name"], 0.0),
+            **gates.get(layer["name"], {"threshold": 0.0}),
         }
         for layer in metadata["layers"]
     ]
@@ -60,17 +61,17 @@ def report(model: onnx.ModelProto) -> dict:
     }
 
 
-def _caches_and_thresholds(model: onnx.ModelProto) -> tuple[dict[str, str], dict[str, float]]:
-    """By layer name: the cache's name, "" without; the threshold of its own gate or of the picture's."""
-    caches, thresholds = {}, {}
+def _caches_and_gates(model: onnx.ModelProto) -> tuple[dict[str, str], dict[str, dict]]:
+    """By layer name: the cache's name, "" without; threshold, cell and weighted of its own gate or of the picture's."""
+    caches, gates = {}, {}
     for node in model.graph.node:
         layer = node.input[0] if node.op_type == "PatchGate" else node.name
-        for attribute in node.attribute:
-            if attribute.name == "threshold":
-                thresholds[layer] = helper.get_attribute_value(attribute)
+        found = {a.name: helper.get_attribute_value(a) for a in node.attribute if a.name in ("threshold", "cell")}
+        if "threshold" in found:
+            gates[layer] = {**found, "weighted": any(a.name == "weights" for a in node.attribute)}
         if node.op_type == "PatchSkip":
             caches[layer] = node.input[1]
-    return caches, thresholds
+    return caches, gates
 
 
 def _node(name: str, op_type: str, macs: int, reason: str | None = None) -> dict:

@@ -11,8 +11,9 @@ import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from .chaining import chain, chains
+from .gate_file import Gate
 from .geometry import Size
-from .graph import Graph
+from .graph import Graph, Names
 from .keeping import kept
 from .layers import Layer
 from .masks import Mask, Masks
@@ -27,12 +28,16 @@ _TO_NCHW = (0, 3, 1, 2)  # of an NHWC tensor
 
 @dataclass
 class Options:
-    """What emission needs to know besides the network. thresholds: by layer or entry name, empty in exact mode."""
+    """What emission needs to know besides the network.
+
+    gates: by layer or entry name, each with its cell; empty in exact mode. threshold: the share that they came from, if
+    they did.
+    """
 
     patch: int = 16
     gate: str = "exact"
-    threshold: float = 0.0
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    threshold: float | None = 0.0
+    gates: Mapping[str, Gate] = field(default_factory=dict)
     halo: bool = True
     u8: bool = False
     image_attributes: Mapping = field(default_factory=dict)  # with u8: channels, scale, bias
@@ -47,13 +52,15 @@ def emit(network: Network, image: Size, options: Options) -> onnx.ModelProto:
 class _Emitter:
     def __init__(self, network: Network, image: Size, options: Options):
         self.network, self.graph, self.options = network, network.graph, options
-        self.masks = Masks(image, options.patch, options.halo, self.graph.new_name)
+        self.names = Names(self.graph.names.taken)  # of its own: a network may be emitted again
+        self.masks = Masks(image, options.patch, options.halo, self.names.new)
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
         self.state_inputs: list[ValueInfoProto] = []
         self.state_outputs: list[ValueInfoProto] = []
         self.states: list[dict] = []
         self.layers: list[dict] = []
+        self.gates: list[dict] = []
         self.used: dict[str, Mask] = {}  # masks that `layers` names
         self.nhwc: dict[str, str] = {}  # local tensor -> its NHWC form
         self.nchw: dict[str, str] = {}  # local tensor -> its NCHW form, where that is not its own name
@@ -95,13 +102,13 @@ class _Emitter:
         for number, step in enumerate(self.network.steps):
             if isinstance(step, Entry):
                 size = self.sizes[step.tensor] = (step.shape[2], step.shape[3])
-                name = self.graph.new_name(step.tensor + ".active")
+                name = self.names.new(step.tensor + ".active")
                 self.masks.of[step.tensor] = Mask(name, self.masks.patch_of(size), size, number)
             elif isinstance(step, Layer):
                 self.sizes[step.output] = step.size
                 active = self.active[step.name] = self.masks.active(step, self.sizes)
-                if self.options.thresholds.get(step.name, 0.0) > 0:
-                    active = active._replace(name=self.graph.new_name(step.output + ".changed"), since=number)
+                if step.name in self.options.gates:
+                    active = active._replace(name=self.names.new(step.output + ".changed"), since=number)
                 self.masks.of[step.output] = active
 
     # -- steps
@@ -116,16 +123,17 @@ class _Emitter:
         cache = self._state(y, (1, height, width, channels), "cache")
         gate, inputs, outputs = {"mode": self.options.gate, "patch": mask.patch}, [tensor, cache], [mask.name]
         if self.options.gate == "delta":
-            cell = _cell(mask.patch)
-            reference = self.graph.new_name(tensor + ".reference")
+            decision = self._gate(tensor, "picture", channels)
+            cell = decision["cell"]
+            reference = self.names.new(tensor + ".reference")
             shape = (-(-height // cell), -(-width // cell), channels)
             inputs[1], outputs = self._state(reference, shape, "reference"), [mask.name, reference]
-            gate.update(cell=cell, threshold=float(self.options.thresholds[tensor]))
+            gate.update(decision)
         self._add("PatchGate", inputs, outputs, tensor + ".gate", **gate, **form)
         layer = Layer(tensor, "Image", [], tensor, (1, height, width, channels), mask.size, dict(form))
         self._patch_skip(layer, mask, [cache, tensor], [y])
         if u8 and self._needs_nchw(tensor):  # dense nodes want the numbers that they were made for
-            self._to_nchw(tensor, self.graph.new_name(tensor + ".nchw"), layer.shape)
+            self._to_nchw(tensor, self.names.new(tensor + ".nchw"), layer.shape)
 
     def _layer(self, layer: Layer) -> None:
         weights = [
@@ -139,7 +147,7 @@ class _Emitter:
         cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else _NO_CACHE
         active, outputs = self.active[layer.name], [y]
         self.nodes += self.masks.nodes(active.name)
-        if self.options.thresholds.get(layer.name, 0.0) > 0:
+        if layer.name in self.options.gates:
             outputs.append(self.masks.of[layer.output].name)
         self._patch_skip(layer, active, [cache, *inputs[:own], *weights, *inputs[own:]], outputs)
         if not flat and self._needs_nchw(layer.output):
@@ -164,7 +172,7 @@ class _Emitter:
     def _local(self, tensor: str) -> str:
         """Name the NHWC form of a tensor."""
         both = tensor in self.entries or self._needs_nchw(tensor)
-        self.nhwc[tensor] = self.graph.new_name(tensor + ".nhwc") if both else tensor
+        self.nhwc[tensor] = self.names.new(tensor + ".nhwc") if both else tensor
         return self.nhwc[tensor]
 
     def _needs_nchw(self, tensor: str) -> bool:
@@ -184,7 +192,7 @@ class _Emitter:
             self._add("Transpose", [self.nhwc[tensor]], [name], name + ".transpose", "", perm=list(_TO_NCHW))
 
     def _state(self, output: str, shape: tuple[int, ...], kind: str) -> str:
-        name = self.graph.new_name(output + ".cache" if kind == "cache" else output + ".last")
+        name = self.names.new(output + ".cache" if kind == "cache" else output + ".last")
         self.state_inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         if output not in self.graph.outputs:
             self.state_outputs.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, shape))
@@ -192,7 +200,7 @@ class _Emitter:
         return name
 
     def _initializer(self, stem: str, value: np.ndarray) -> str:
-        name = self.graph.new_name(stem)
+        name = self.names.new(stem)
         self.initializers.append(numpy_helper.from_array(value, name))
         return name
 
@@ -212,7 +220,7 @@ class _Emitter:
         if inputs[0] == _NO_CACHE:  # its place is taken: TensorRT 8.2's parser knows no absent input of a plugin
             attributes["shape"], inputs[0] = list(layer.shape), inputs[1]
         if len(outputs) > 1:
-            attributes.update(threshold=float(self.options.thresholds[layer.name]), cell=_cell(active.patch))
+            attributes.update(self._gate(layer.name, "layer", layer.shape[3]))
         self._add("PatchSkip", [active.name, *inputs], outputs, layer.name, **attributes)
         self.used[active.name] = active
         self.layers.append(
@@ -224,6 +232,14 @@ class _Emitter:
                 "mask": active.name,
             }
         )
+
+    def _gate(self, name: str, kind: str, channels: int) -> dict:
+        """-> its attributes."""
+        gate = self.options.gates[name]
+        found: dict = {"threshold": float(gate.threshold), "cell": gate.cell}
+        weighted = gate.weights is not None
+        self.gates.append({"name": name, "kind": kind, **found, "channels": channels, "weighted": weighted})
+        return {**found, "weights": gate.weights.tolist()} if gate.weights is not None else found
 
     # -- the whole
 
@@ -270,16 +286,12 @@ class _Emitter:
             "states": self.states,
             "masks": [{"name": m.name, "patch": m.patch, "size": list(m.size)} for m in self.used.values()],
             "layers": self.layers,
+            "gates": self.gates,
             "dense": dense,
             "macs": macs,
             "coverage": covered / macs if macs else 0.0,
             **self.options.extra,
         }
-
-
-def _cell(patch: int) -> int:
-    """Side of the cells whose change is measured: half a patch."""
-    return max(1, patch // 2)
 
 
 def _describe_input(graph: Graph, value: ValueInfoProto) -> dict:

@@ -64,6 +64,21 @@ def _captured(graph: onnx.GraphProto) -> Iterator[str]:
         own.update(node.output)
 
 
+class Names:
+    """The names of a graph's tensors, so that new ones are told apart from them."""
+
+    def __init__(self, taken: Iterable[str]):
+        self.taken = set(taken)
+
+    def new(self, stem: str) -> str:
+        name, count = stem, 1
+        while name in self.taken:
+            count += 1
+            name = f"{stem}.{count}"
+        self.taken.add(name)
+        return name
+
+
 class Graph:
     """Change nodes through `replace`, `remove` and `redirect`: they keep the indexes right."""
 
@@ -90,8 +105,8 @@ class Graph:
         self.types: dict[str, int] = {}
         self._users: dict[str, list[Node]] | None = None
         self._producers: dict[str, Node] = {}
-        self._names = {name for node in self.nodes for name in (*node.inputs, *node.outputs)}
-        self._names |= set(self.constants) | set(self.inputs)
+        self.names = Names(name for node in self.nodes for name in (*node.inputs, *node.outputs))
+        self.names.taken |= set(self.constants) | set(self.inputs)
         self.infer()
 
     @property
@@ -148,12 +163,7 @@ class Graph:
         self._users = None
 
     def new_name(self, stem: str) -> str:
-        name, count = stem, 1
-        while name in self._names:
-            count += 1
-            name = f"{stem}.{count}"
-        self._names.add(name)
-        return name
+        return self.names.new(stem)
 
     def add_constant(self, stem: str, value: np.ndarray) -> str:
         name = self.new_name(stem)

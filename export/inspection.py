@@ -6,6 +6,7 @@ import argparse
 import json
 
 from patchskip.runtime.files import atomic_text
+from patchskip.runtime.inspection import gate_column, gate_line
 
 from . import coverage, loading
 
@@ -15,7 +16,7 @@ def main(args: argparse.Namespace) -> int:
     found = inspect(args.model)
     if not args.quiet and args.json != "-":
         if "gate" in found:
-            print(f"gate {found['gate']}, threshold {found['threshold']:g}, patches of {found['patch']} pixels")
+            print(gate_line(found))
             for kind in ("inputs", "outputs"):
                 print(kind + ": " + ", ".join(f"{v['name']} {v['shape']}" for v in found[kind]))
         if args.layers:
@@ -32,8 +33,8 @@ def main(args: argparse.Namespace) -> int:
 def _line(node: dict) -> str:
     shape = "x".join(str(n) for n in node.get("shape", [])[1:])
     kept = ("kept" if node["kept"] else "") if node["patchskip"] else "dense"
-    gate = f"gate {node['threshold']:.3g}" if node.get("threshold") else ""
-    return f"{node['macs'] / 1e6:10.3f} MMAC  {node['op_type']:<14} {shape:<12} {kept:<5} {gate:<12} {node['name']}"
+    work = f"{node['macs'] / 1e6:10.3f} MMAC"
+    return f"{work}  {node['op_type']:<14} {shape:<12} {kept:<5} {gate_column(node)} {node['name']}"
 
 
 def inspect(path: str) -> dict:

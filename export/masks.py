@@ -34,6 +34,12 @@ class Source(NamedTuple):
         return self.rows == self.columns == POINTWISE
 
 
+def patch_of(size: Size, image: Size, patch: int) -> int:
+    """Side of a patch on a tensor of `size`: the area of `patch` pixels of `image`, a power of two, at least 1."""
+    stride = max(1, round(image[0] / size[0]))
+    return 1 << (max(1, patch // stride).bit_length() - 1)
+
+
 class Masks:
     """Knows every tensor's mask; makes a PatchMask once for each question.
 
@@ -47,9 +53,7 @@ class Masks:
         self._nodes: dict[str, NodeProto] = {}  # mask -> the node that makes it, until it is asked for
 
     def patch_of(self, size: Size) -> int:
-        """Side of a patch on a tensor of `size`: the same picture area everywhere, a power of two, at least 1."""
-        stride = max(1, round(self.image[0] / size[0]))
-        return 1 << (max(1, self.patch // stride).bit_length() - 1)
+        return patch_of(size, self.image, self.patch)
 
     def active(self, layer: Layer, sizes: dict[str, Size]) -> Mask:
         """The mask of the patches that `layer` must look at. `sizes`: of its inputs."""

@@ -25,7 +25,11 @@ def main(args):
         print(describe(args.model, found))
         if args.layers:
             for node in found["nodes"]:
-                print("{:10.3f} MMAC  {:<14} {}".format(node["macs"] / 1e6, node["op_type"], node["name"]))
+                print(
+                    "{:10.3f} MMAC  {:<14} {} {}".format(
+                        node["macs"] / 1e6, node["op_type"], gate_column(node), node["name"]
+                    )
+                )
     if args.json:
         with atomic_text(args.json) as file:
             json.dump(found, file, indent=1)
@@ -41,8 +45,12 @@ def inspect(path):
 
     found = sidecar.read(path)
     metadata = read_metadata(json.dumps(found.pop("metadata")), path)
+    gates = {gate.pop("name"): gate for gate in metadata.get("gates", [])}
     nodes = [
-        {"name": layer["name"], "op_type": layer["op_type"], "macs": layer["macs"], "patchskip": patchskip}
+        dict(
+            {"name": layer["name"], "op_type": layer["op_type"], "macs": layer["macs"], "patchskip": patchskip},
+            **(gates.get(layer["name"], {}) if patchskip else {}),
+        )
         for patchskip, layers in ((True, metadata["layers"]), (False, metadata["dense"]))
         for layer in layers
     ]
@@ -62,13 +70,27 @@ def describe(path, found):
             found["tensorrt"],
             **found["plugin"],
         ),
-        "gate {gate}, threshold {threshold:g}, patches of {patch} pixels".format(**found),
+        gate_line(found),
     ]
     for kind in ("inputs", "outputs"):
         lines.append(kind + ": " + ", ".join("{name} {shape}".format(**entry) for entry in found[kind]))
     lines.append("coverage {:.1%} of {:.1f} MMAC".format(found["coverage"], found["macs"] / 1e6))
     lines.append("state {:.1f} MiB in {} tensors".format(found["state_bytes"] / 2.0**20, found["states"]))
     return "\n".join(lines)
+
+
+def gate_line(found):
+    """How a model decides, of its metadata."""
+    own = found["threshold"] is None
+    threshold = "thresholds of its own" if own else "threshold {:g}".format(found["threshold"])
+    return "gate {}, {}, patches of {} pixels".format(found["gate"], threshold, found["patch"])
+
+
+def gate_column(node):
+    """Threshold and cell of a node's gate, if it has one; * where channels have weights."""
+    if not node.get("threshold"):
+        return " " * 16
+    return "{:<16}".format("gate {threshold:.3g}/{cell}{}".format("*" if node["weighted"] else "", **node))
 
 
 def _import_export():

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_feeds
+from onnx import numpy_helper
 
-from patchskip.export import convert
+from patchskip.export import Gate, analyse, convert, gate_file
 from patchskip.export.scales import generated_frames, measure
 from patchskip.runtime.errors import PatchskipError
 
@@ -116,16 +117,127 @@ def test_halo_is_always_full_in_exact_mode(model):
 @pytest.mark.parametrize(
     "change,words",
     [
-        ({"stem": None}, "missing stem"),
+        ({"images": None}, "missing images"),
         ({"other": 0.1}, "unknown other"),
+        ({"head": 0.1}, "unknown head"),
         ({"stem": -1.0}, "must be 0 or more"),
         ({"stem": float("nan")}, "must be 0 or more"),
+        ({"images": float("inf")}, "finite"),
+        ({"stem": Gate(0.1, cell=3)}, "stem has cells of 3 pixels; they must divide its patches, of 16"),
+        ({"images": Gate(0.1, cell=0)}, "images has cells of 0"),
+        ({"stem": Gate(0.1, weights=np.ones(3, np.float32))}, r"stem has weights \[3\]; the tensor has 4 channels"),
+        ({"images": Gate(0.1, weights=-np.ones(3, np.float32))}, "images has weights that are negative"),
+        ({"stem": Gate(0.1, weights=np.full(4, np.nan, np.float32))}, "not finite"),
     ],
 )
 def test_gates_that_do_not_fit(model, change, words):
     gates = {"images": 0.1, "stem": 0.1, "branch": 0.1, **change}
     with pytest.raises(PatchskipError, match=words):
         convert(model, gate="delta", gates={k: v for k, v in gates.items() if v is not None})
+
+
+def test_cells_of_a_picture_have_a_most(net):
+    model = net.model(net.conv(net.conv(net.input(1, 3, 64, 64), 3, 4, name="stem"), 4, 4))
+    with pytest.raises(PatchskipError, match="at the picture 16 are possible"):
+        convert(model, gate="delta", patch=64, gates={"images": Gate(0.1, cell=32)})
+    found = attributes(convert(model, gate="delta", patch=64).model)
+    assert found["images.gate"]["cell"] == 16
+
+
+def test_gates_with_cells_and_weights(model):
+    weights = np.array([0.5, 0, 2, 1], np.float32)
+    gates = {"images": Gate(0.1, cell=2, weights=np.ones(3)), "branch": Gate(0.2, cell=1, weights=weights)}
+    exported = convert(model, gate="delta", gates=gates, patch=8).model
+    found = attributes(exported)
+    assert found["images.gate"]["cell"] == 2 and found["images.gate"]["weights"] == [1, 1, 1]
+    assert found["branch"]["cell"] == 1 and found["branch"]["weights"] == weights.tolist()
+    assert "threshold" not in found["stem"], "it is not in the file"
+    described = [{**gate, "threshold": pytest.approx(gate["threshold"])} for gate in metadata_of(exported)["gates"]]
+    assert described == [
+        {"name": "images", "kind": "picture", "threshold": 0.1, "cell": 2, "channels": 3, "weighted": True},
+        {"name": "branch", "kind": "layer", "threshold": 0.2, "cell": 1, "channels": 4, "weighted": True},
+    ]
+    assert metadata_of(exported)["threshold"] is None
+    assert metadata_of(convert(model).model)["gates"] == []
+
+
+def test_any_candidate_can_have_a_gate(net):
+    """One that the default leaves out as well, as there is a way around it."""
+    x = net.op("Relu", net.conv(net.input(1, 3, 32, 32), 3, 4, name="stem"))
+    left, right = (net.conv(net.conv(x, 4, 4, name=name), 4, 4) for name in ("left", "right"))
+    joined = net.conv(net.op("Concat", left, right, axis=1), 8, 8, k=1, name="join")
+    analysis = analyse(net.model(net.conv(joined, 8, 8, name="head")))
+    names = {layer.name for layer in analysis.candidates()}
+    assert {"stem", "left", "right", "join"} <= names and "head" not in names
+    found = attributes(analysis.emit({"images": 0.1, **dict.fromkeys(names, 0.2)}))
+    assert {name for name in found if "threshold" in found[name]} == names | {"images.gate"}
+
+
+def test_weights_decide_which_channels_count(net, rng):
+    x = net.op("Relu", net.conv(net.input(1, 3, 32, 32), 3, 4, k=1, name="stem"))
+    model = net.model(net.conv(x, 4, 2, name="head"))
+    weight = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    weight[:] = np.eye(4, 3).reshape(weight.shape)  # channel c of the stem is that of the picture
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, model.graph.initializer[0].name))
+    gates = {"images": 1e-6, "stem": Gate(1e-6, weights=np.array([0, 1, 1, 1], np.float32))}
+    exported = convert(model, gate="delta", gates=gates, patch=8).model
+    masks = {layer["name"]: layer["mask"] for layer in metadata_of(exported)["layers"]}
+    frame = random_feeds(model, rng)["images"]
+    for run in evaluators(exported).values():
+        for channel, seen in ((0, False), (1, True)):
+            stream = Stream(exported, run)
+            stream.infer({"images": frame})
+            later = frame.copy()
+            later[:, channel] = np.abs(later[:, channel]) + 1
+            out = stream.infer({"images": later})
+            assert out[masks["stem"]].all() and out[masks["head"]].any() == seen
+
+
+def test_one_analysis_emits_the_same_again(model):
+    analysis = analyse(model, patch=8)
+    first, exact = analysis.emit({"images": 0.1, "stem": 0.2}), analysis.emit()
+    assert analysis.emit({"images": 0.1, "stem": 0.2}) == first and analysis.emit() == exact
+    assert first == convert(model, gate="delta", gates={"images": 0.1, "stem": 0.2}, patch=8).model
+    assert exact == convert(model, patch=8).model
+    relative = analysis.relative_gates(0.15)
+    assert analysis.emit(relative, threshold=0.15) == convert(model, gate="delta", patch=8).model
+
+
+def test_a_file_of_gates_is_read_as_it_was_written(tmp_path):
+    path = tmp_path / "gates.npz"
+    gates = {
+        "images": Gate(5.5, cell=2, weights=np.array([1, 0.5, 0], np.float32)),
+        "/backbone/conv 1/Conv": Gate(0.1),
+        "file": Gate(0.0, cell=1),
+    }
+    gate_file.write(path, gates)
+    found = gate_file.read(path)
+    assert list(found) == list(gates)
+    for name, gate in gates.items():
+        assert (found[name].threshold, found[name].cell) == (gate.threshold, gate.cell)
+        assert (found[name].weights is None) == (gate.weights is None)
+    np.testing.assert_array_equal(found["images"].weights, gates["images"].weights)
+    before = path.read_bytes()
+    gate_file.write(path, gates)
+    assert path.read_bytes() == before
+    with pytest.raises(PatchskipError, match="rename"):
+        gate_file.write(path, {"a": Gate(1), "a.cell": Gate(1)})
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "values,words",
+    [
+        ({"images": [0.1, 0.2]}, "images is float64 of shape .2., not one number"),
+        ({"images": "text"}, "not one number"),
+        ({"images": 0.1, "images.cell": 1.5}, "not one integer"),
+        ({"images": 0.1, "images.weights": [[1.0]]}, "not a list of numbers"),
+    ],
+)
+def test_a_file_that_is_none_of_gates(tmp_path, values, words):
+    np.savez(tmp_path / "gates.npz", **values)
+    with pytest.raises(PatchskipError, match=words):
+        gate_file.read(tmp_path / "gates.npz")
 
 
 def test_generated_frames_are_the_same_every_time():

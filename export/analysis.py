@@ -1,0 +1,164 @@
+"""An ordinary ONNX network, taken apart: what of it can skip, and the models that are made of it.
+
+analysis = analyse(model, input_size=(576, 768))  # once
+analysis.emit(gates)                              # a model for every set of gates; without any, an exact one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnx.inliner
+
+from patchskip.runtime.errors import PatchskipError
+
+from . import loading, preprocess, scales
+from .emit import Options, emit
+from .gate_file import Gate
+from .gates import candidates, gated, given_gates, relative_gates
+from .geometry import Size
+from .graph import Graph
+from .input_size import set_input_size
+from .layers import Layer
+from .masks import patch_of
+from .network import Entry, Network, fuse, localise
+from .normalise import normalise
+
+
+@dataclass
+class Analysis:
+    """A network that is known down to its layers, and how it is to be emitted.
+
+    dense: the network as it came, its functions inlined and of the size asked for. image: the input that `patch` refers
+    to. preset, recipe: what is done to a frame; recipe None where the picture has not three channels.
+    """
+
+    dense: onnx.ModelProto
+    network: Network
+    image: str
+    patch: int
+    halo: str
+    input: str
+    preset: str | None
+    recipe: dict | None
+    metadata: Mapping
+
+    @property
+    def size(self) -> Size:
+        """Of the picture, (height, width)."""
+        return _size(self.network.graph, self.image)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The pictures: what a delta gate must stand at. `tensor` is the gate's name, `shape` [1, C, H, W]."""
+        return self.network.entries
+
+    def candidates(self) -> list[Layer]:
+        """The layers that may have a gate. `name` is the gate's, `shape` [1, H, W, C]."""
+        return candidates(self.network, self.halo == "full")
+
+    def patch_of(self, size: Size) -> int:
+        """Side of the patches of a tensor of this size (height, width): what a gate's cell must divide."""
+        return patch_of(size, self.size, self.patch)
+
+    def relative_gates(self, threshold: float, feeds: Iterable[np.ndarray] | None = None) -> dict[str, Gate]:
+        """The gates of `convert(gate="delta", threshold=threshold, feeds=feeds)`."""
+        deciding = gated(self.network, self.halo == "full")
+        tensors = [entry.tensor for entry in self.entries] + [layer.output for layer in deciding]
+        found = scales.measure(self.dense, tensors, _feeds(self.network.graph, self.image, self.recipe, feeds))
+        return relative_gates(self.network, deciding, threshold, found)
+
+    def emit(
+        self,
+        gates: Mapping[str, float | Gate] | None = None,
+        *,
+        threshold: float | None = None,
+        source: str = "the gates",
+    ) -> onnx.ModelProto:
+        """The patch-skipping model with these gates by name; exact if None. The same gates give the same model.
+
+        threshold: the share that the metadata names, of relative gates. source: what messages call the gates. Raises
+        PatchskipError when they do not fit the network.
+        """
+        options = Options(self.patch, "exact")
+        if gates is not None:
+            fitting = given_gates(self.network, self.candidates(), gates, self.patch_of, source)
+            options = Options(self.patch, "delta", threshold, fitting, self.halo == "full")
+        options.u8 = self.input == "u8"
+        options.image_attributes = preprocess.image_attributes(self.recipe) if self.recipe else {}
+        options.extra = {"preprocess": self.recipe, "preset": self.preset, **self.metadata}
+        return emit(self.network, self.size, options)
+
+
+def analyse(
+    model: onnx.ModelProto,
+    *,
+    input_size: tuple[int, int] | None = None,
+    patch: int = 16,
+    halo: str = "none",
+    input: str = "float",
+    preset: str = "auto",
+    name: str = "the model",
+    metadata: Mapping | None = None,
+) -> Analysis:
+    """Find out what of a network can skip. The arguments are those of `convert`. Raises PatchskipError."""
+    _check_options(patch, halo, input)
+    loading.check(model, name)
+    if input_size is not None:
+        model = set_input_size(model, input_size)
+    loading.require_fixed_inputs(model, name)
+    model = onnx.inliner.inline_local_functions(model) if model.functions else model
+    graph = Graph(model)
+    normalise(graph)
+    network = localise(graph)
+    fuse(network)
+    image = _image(graph, network, name)
+    shapes = [graph.shapes.get(output, ()) for output in graph.outputs]
+    chosen = preprocess.choose(preset, _size(graph, image), shapes)
+    recipe = preprocess.PRESETS[chosen] if graph.shapes[image][1] == 3 else None
+    if input == "u8" and (recipe is None or sum(entry.tensor in graph.inputs for entry in network.entries) > 1):
+        raise PatchskipError(f"--input u8 needs a network with one image input of 3 channels; {name} has not")
+    chosen_preset = chosen if recipe else None
+    return Analysis(model, network, image, patch, halo, input, chosen_preset, recipe, dict(metadata or {}))
+
+
+def _check_options(patch: int, halo: str, input: str) -> None:
+    if patch < 1 or patch & (patch - 1) or patch > 256:
+        raise PatchskipError(f"--patch {patch} is not a power of two from 1 to 256; 16 suits most networks")
+    for option, value, known in (("halo", halo, ("full", "none")), ("input", input, ("float", "u8"))):
+        if value not in known:
+            raise PatchskipError(f"--{option} {value} is not known; choose {' or '.join(known)}")
+
+
+def _image(graph: Graph, network: Network, name: str) -> str:
+    """The input that patches refer to: the largest picture."""
+    found = [entry for entry in network.entries if entry.tensor in graph.inputs]
+    if not found:
+        reasons = next((f": {d.node.op_type} {d.node.label}: {d.reason}" for d in network.dense), "")
+        raise PatchskipError(
+            f"{name} has no float [1, C, H, W] input that an operator with a place in the picture reads{reasons}; "
+            "there is nothing to skip"
+        )
+    return max(found, key=lambda entry: entry.shape[2] * entry.shape[3]).tensor
+
+
+def _size(graph: Graph, image: str) -> tuple[int, int]:
+    height, width = graph.shapes[image][2:]
+    return height, width
+
+
+def _feeds(graph: Graph, image: str, recipe: dict | None, frames: Iterable[np.ndarray] | None):
+    """Inputs of the dense network. What is no picture is random, of variance 1."""
+    size = _size(graph, image)
+    for frame in frames if frames is not None else scales.generated_frames(size):
+        feed = {}
+        for name in graph.inputs:
+            if name == image and recipe is not None:
+                feed[name] = preprocess.normalised(frame, recipe)
+            else:
+                kind = onnx.helper.tensor_dtype_to_np_dtype(graph.types[name])
+                feed[name] = np.random.default_rng(0).normal(size=graph.shapes[name]).astype(kind)
+        yield feed
