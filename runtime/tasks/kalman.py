@@ -1,13 +1,14 @@
 """Where a box will be: a Kalman filter of constant velocity, over all tracks at once.
 
 The state is that of SORT's successors (Wojke et al., DeepSORT, arXiv 1703.07402): centre x and y, aspect ratio (width
-over height), height, and how much each changes in a frame. Uncertainty is a share of the height. Kept as means [n, 8]
-and covariances [n, 8, 8]; a measurement is [n, 4].
+over height), height, and how much each changes in a frame. Uncertainty is a share of the height. A velocity may change
+by twice their share, as videos of few frames a second need. Kept as means [n, 8] and covariances [n, 8, 8]; a
+measurement is [n, 4].
 """
 
 import numpy as np
 
-POSITION, VELOCITY = 1 / 20.0, 1 / 160.0  # standard deviations, in heights
+POSITION, VELOCITY = 1 / 20.0, 1 / 80.0  # standard deviations, in heights
 ASPECT, ASPECT_CHANGE, ASPECT_MEASURED = 1e-2, 1e-5, 1e-1  # of the aspect ratio, which has no unit
 GATE = 9.4877  # the squared Mahalanobis distance of four values that 95 % of measurements stay within
 _MOTION = np.eye(8) + np.eye(8, k=4)

@@ -8,9 +8,9 @@ from .tracker import Tracker
 
 DECODERS = {"yolox": detect, "fairmot": centres}
 SURE = {"yolox": 0.6, "fairmot": 0.4}  # the score from which a detection is relied on, as in ByteTrack and FairMOT
-# The least score of a YOLOX-style detection that may continue a track. Below are the traces that somebody who has left
-# leaves in skipped patches.
-DOUBTFUL = 0.2
+# Of YOLOX-style detections: the least score that may continue a track, and how far from relied on to 1 the score lies
+# that begins one. Below are the traces that somebody who has left leaves in skipped patches.
+DOUBTFUL, BEGIN = 0.4, 0.5
 
 
 def fits(model):
@@ -29,9 +29,8 @@ def create(model, conf=None, nms=0.45, classes=None, decoder=None):
     conf = SURE.get(decoder) if conf is None else conf
     if decoder == "yolox":
         find = detect.create(model, min(conf, DOUBTFUL), nms, classes)
-        return Track(
-            lambda outputs, scale: (find(outputs, scale), None), find.count, Tracker(conf, conf + (1 - conf) / 4)
-        )
+        tracker = Tracker(conf, conf + BEGIN * (1 - conf))
+        return Track(lambda outputs, scale: (find(outputs, scale), None), find.count, tracker)
     if decoder == "fairmot":
         if classes is not None and not {"person", str(centres.PERSON)} & {str(word) for word in classes}:
             raise PatchskipError("FairMOT finds persons and nothing else, not {}".format(",".join(map(str, classes))))

@@ -11,6 +11,9 @@ from . import association, kalman
 
 BUFFER = 30  # frames a track is remembered without being seen
 FIRST, SECOND, UNCONFIRMED = 0.8, 0.5, 0.7  # limits of 1 - IoU
+# Of a box's width and height, added on each side before boxes are compared: who moved by more than the own width since
+# the last look is still met (Yang et al., C-BIoU, arXiv 2211.14317).
+MARGIN = 0.3
 APPEARANCE = 0.4  # limit of the cost of association.appearance
 KEPT = 0.9  # of a track's embedding when it is seen again
 TWINS = 0.15  # two tracks closer than that in 1 - IoU are one person
@@ -138,7 +141,12 @@ class _Found:
 
 
 def _overlaps(tracks, found, chosen):
-    return association.overlap(_boxes(tracks), found.boxes[chosen])
+    return association.overlap(_widened(_boxes(tracks)), _widened(found.boxes[chosen]))
+
+
+def _widened(boxes):
+    margin = MARGIN * (boxes[:, 2:] - boxes[:, :2])
+    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
 
 
 def _appearances(tracks, found, chosen):
