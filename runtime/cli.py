@@ -11,6 +11,7 @@ from patchskip import PatchskipError, __version__
 # command -> (module, help). A module has add_arguments(parser) and main(args) -> exit status; it is imported when used.
 COMMANDS = {
     "export": ("patchskip.export.command", "turn an ONNX network into a patch-skipping one"),
+    "calibrate": ("patchskip.export.calibration.command", "choose a model's gates on clips, for an error or a share"),
     "build": ("patchskip.runtime.tensorrt.build", "make a TensorRT engine of an exported model"),
     "inspect": ("patchskip.runtime.inspection", "what a model is made of, and what it covers"),
     "run": ("patchskip.runtime.run", "run a model over a video, show and save what it finds"),

@@ -1,0 +1,61 @@
+"""The frames that gates are chosen on: at the network's size, once, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.preprocess import Preprocess
+from patchskip.runtime.progress import Progress
+from patchskip.runtime.sources import CAMERA, open_source
+from patchskip.runtime.tasks.crop import Crop
+
+LEAST = 10  # frames of a clip
+
+
+@dataclass
+class Clip:
+    """frames: uint8 BGR [H, W, 3] of the network's size, one after the other."""
+
+    spec: str
+    frames: list[np.ndarray]
+
+
+def read(
+    specs: Sequence[str], model, limit: int, crop: tuple[int, int, int, int] | None, quiet: bool = False
+) -> list[Clip]:
+    """The first `limit` frames of each source, as `model` gets them.
+
+    Raises PatchskipError for a source that cannot be read, is too short, or in which nothing changes.
+    """
+    if len(model.inputs) != 1:
+        raise PatchskipError(f"{model.path} has {len(model.inputs)} inputs; calibrate takes networks with one")
+    return [_read(spec, model, limit, crop, quiet) for spec in specs]
+
+
+def _read(spec: str, model, limit: int, crop, quiet: bool) -> Clip:
+    if CAMERA.match(spec):
+        raise PatchskipError(f"{spec} is a camera; record a video of it, calibrate looks at the same frames many times")
+    source = open_source(spec)
+    entry, options = model.inputs[0], model.metadata.get("preprocess")
+    size = tuple(entry["shape"][2:] if entry.get("layout") == "NCHW" else entry["shape"][1:3])
+    fit = Preprocess({"name": entry["name"], "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, options)
+    cut = Crop(size, crop, False) if crop else None
+    frames: list[np.ndarray] = []
+    total = min(limit, source.count or limit)
+    with Progress("read", total, quiet) as progress:
+        for frame in source:
+            frames.append(fit(cut(frame) if cut else frame)[0].copy())
+            progress.update(len(frames), spec)
+            if len(frames) == limit:
+                break
+    if len(frames) < LEAST:
+        raise PatchskipError(f"{spec} has {len(frames)} frames; give a clip of {LEAST} or more")
+    if all(np.array_equal(frames[0], frame) for frame in frames[1:]):
+        raise PatchskipError(
+            f"nothing changes in {spec}: its {len(frames)} frames are the same; give a clip that moves"
+        )
+    return Clip(spec, frames)
