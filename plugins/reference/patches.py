@@ -21,14 +21,14 @@ def patch_mask(masks, size, patch, in_patch, windows):
     result = np.zeros((rows, cols), np.int32)
     for i, mask in enumerate(masks):
         reads = [
-            _patches_read(mask.shape[axis], in_patch[i], size[axis], patch, windows[8 * i + 4 * axis :][:4])
+            patches_read(mask.shape[axis], in_patch[i], size[axis], patch, windows[8 * i + 4 * axis :][:4])
             for axis in (0, 1)
         ]
         result |= (reads[0] @ (mask != 0).astype(np.int64) @ reads[1].T > 0).astype(np.int32)
     return result
 
 
-def _patches_read(n_in, in_patch, n_pixels, patch, window):
+def patches_read(n_in, in_patch, n_pixels, patch, window):
     """bool-like int64 [patches out, patches in]: does the one read the other, along one axis?"""
     num, den, low, high = window
     reads = np.zeros((-(-n_pixels // patch), n_in), np.int64)

@@ -1,0 +1,61 @@
+"""The light gate: has a patch changed enough, by a weighted mean of its cells' differences? (docs/op-spec.md)
+
+Two things can be learned: the threshold, and a weight for each channel. The decision itself is a step; gradients pass it
+as through a sigmoid of its logarithmic distance from the threshold (the straight-through estimator, Bengio et al.,
+arXiv 1308.3432).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_LEAST = 1e-12
+
+
+class LightGate(nn.Module):
+    """threshold > 0: of the mean over channels of weights x |difference|. patch, cell: sides in pixels of the tensor.
+
+    weights, [channels], are what the gate starts from; `softness` is the width of the sigmoid, in e-foldings of the
+    threshold.
+    """
+
+    def __init__(self, channels: int, threshold: float, patch: int, cell: int, softness: float = 0.5):
+        super().__init__()
+        self.patch, self.cell, self.softness = patch, cell, softness
+        self.log_threshold = nn.Parameter(torch.tensor(float(threshold)).clamp(min=_LEAST).log())
+        self.log_weights = nn.Parameter(torch.zeros(channels))
+
+    @property
+    def threshold(self) -> Tensor:
+        """That goes with `weights`."""
+        return self.log_threshold.exp()
+
+    @property
+    def weights(self) -> Tensor:
+        return self.log_weights.exp()
+
+    def forward(self, difference: Tensor) -> tuple[Tensor, Tensor]:
+        """difference [N, C, cells, cells] -> (decision, its smooth likeness in 0..1), [N, patches, patches]. The decision is 0 or 1
+        and has the gradient of the likeness. What is NaN has changed.
+        """
+        known = torch.nan_to_num(difference, nan=0.0)
+        score = (known.abs() * self.weights.view(1, -1, 1, 1)).mean(1)
+        step = self.patch // self.cell
+        if step > 1:
+            score = F.max_pool2d(score[:, None], step, ceil_mode=True)[:, 0]
+            unknown = F.max_pool2d(difference.isnan().any(1, keepdim=True).float(), step, ceil_mode=True)[:, 0] > 0
+        else:
+            unknown = difference.isnan().any(1)
+        distance = (score.clamp(min=_LEAST).log() - self.log_threshold) / self.softness
+        likeness = torch.where(unknown, torch.ones_like(distance), distance.sigmoid())
+        hard = (unknown | (distance > 0)).to(likeness.dtype)
+        return hard + likeness - likeness.detach(), likeness
+
+
+def cell_means(value: Tensor, cell: int) -> Tensor:
+    """[N, C, H, W] -> [N, C, ceil(H / cell), ceil(W / cell)]; a cut cell averages the pixels it has."""
+    if cell == 1:
+        return value
+    return F.avg_pool2d(value, cell, ceil_mode=True, count_include_pad=False)
