@@ -39,6 +39,8 @@ class Frame:
     active_macs: Tensor
     active: dict[str, Tensor] = field(default_factory=dict)
     features: dict[str, Tensor] = field(default_factory=dict)
+    differences: dict[str, Tensor] = field(default_factory=dict)
+    masks: dict[str, Tensor] = field(default_factory=dict)
 
 
 class SkipNetwork(nn.Module):
@@ -148,7 +150,11 @@ class _Mask:
         a = self._attributes
         rows, columns = (
             reference.patches_read(
-                mask.shape[1 + axis], a["in_patch"][number], a["size"][axis], a["patch"], a["windows"][8 * number + 4 * axis :][:4]
+                mask.shape[1 + axis],
+                a["in_patch"][number],
+                a["size"][axis],
+                a["patch"],
+                a["windows"][8 * number + 4 * axis :][:4],
             )
             for axis in (0, 1)
         )
@@ -218,15 +224,23 @@ class _Skip:
                     decision, _ = gate(cell_means(result - cache, gate.cell))
                     mask = active * decision
                     run.frame.active[self.name] = mask.detach().mean((1, 2))
+                if self._gated or self._op_type == "Image":
+                    run.frame.differences[self.name] = (result - cache).detach()
+                    run.frame.masks[self.name] = mask
+                    if mask.requires_grad:
+                        mask.retain_grad()
                 pixels = spread(mask, patch, size)
                 result = cache + pixels * (result - cache)
             run.frame.state[self._cache] = result
         if self._changed:
             run.masks[self._changed] = mask
-        if self._gated:
+        if self._gated or self._op_type == "Image":
             run.frame.features[self.name] = result
+            if result.requires_grad:
+                result.retain_grad()
         run.values[self._y] = result
         run.local.add(self._y)
+
 
 class _Flatten:
     """PatchSkip Flatten: the pixels of all inputs, one after the other."""
@@ -251,7 +265,9 @@ class _Flatten:
 
     def _matrices(self, active: Tensor, base: tuple[int, ...], size: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         rows, columns = (
-            reference.patches_read(active.shape[1 + axis], self._attributes["patch"], size[axis], 1, (n, size[axis], 0, max(n - 1, 0)))
+            reference.patches_read(
+                active.shape[1 + axis], self._attributes["patch"], size[axis], 1, (n, size[axis], 0, max(n - 1, 0))
+            )
             for axis, n in enumerate(base)
         )
         return torch.from_numpy(rows).to(active), torch.from_numpy(columns.T.copy()).to(active)
@@ -270,4 +286,10 @@ def share(mask: Tensor, patch: int, size: tuple[int, int]) -> Tensor:
 
 def _value(attribute: onnx.AttributeProto):
     value = onnx.helper.get_attribute_value(attribute)
-    return value.decode() if isinstance(value, bytes) else list(value) if hasattr(value, "__len__") and not isinstance(value, str) else value
+    return (
+        value.decode()
+        if isinstance(value, bytes)
+        else list(value)
+        if hasattr(value, "__len__") and not isinstance(value, str)
+        else value
+    )

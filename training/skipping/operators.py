@@ -62,7 +62,9 @@ def _padded(x: Tensor, attributes: Mapping, size: Size, fill: float) -> Tensor:
     top, left, _, _ = attributes.get("pads", (0, 0, 0, 0))
     reach = [
         (n - 1) * s + (k - 1) * d + 1
-        for n, s, k, d in zip(size, _pair(attributes, "strides"), attributes["kernel_shape"], _pair(attributes, "dilations"))
+        for n, s, k, d in zip(
+            size, _pair(attributes, "strides"), attributes["kernel_shape"], _pair(attributes, "dilations")
+        )
     ]
     below, right = reach[0] - top - x.shape[2], reach[1] - left - x.shape[3]
     return F.pad(x, (left, right, top, below), value=fill) if (top, left, below, right) != (0, 0, 0, 0) else x
@@ -113,7 +115,9 @@ def _average_pool(inputs: Sequence[Tensor], size: Size, attributes: Mapping) -> 
     ones = np.ones((1, *x.shape[2:], 1), np.float32)
     included = attributes.get("count_include_pad", 0)
     mean_of_ones = reference.average_pool(ones, kernel, size, strides, attributes.get("pads", (0, 0, 0, 0)), included)
-    inside = F.avg_pool2d(_padded(torch.ones_like(x[:1, :1]), attributes, size, 0.0), kernel, strides, divisor_override=1)
+    inside = F.avg_pool2d(
+        _padded(torch.ones_like(x[:1, :1]), attributes, size, 0.0), kernel, strides, divisor_override=1
+    )
     return total / inside * torch.as_tensor(mean_of_ones[..., 0], dtype=x.dtype, device=x.device)[:, None]
 
 
@@ -129,7 +133,9 @@ def _resize(inputs: Sequence[Tensor], size: Size, attributes: Mapping) -> Tensor
             x = x.index_select(axis, _index(found, n_in, x))
         else:
             low = np.floor(at)
-            share = torch.as_tensor(at - low, dtype=x.dtype, device=x.device).view([-1 if a == axis else 1 for a in range(4)])
+            share = torch.as_tensor(at - low, dtype=x.dtype, device=x.device).view(
+                [-1 if a == axis else 1 for a in range(4)]
+            )
             before = x.index_select(axis, _index(low, n_in, x))
             after = x.index_select(axis, _index(low + 1, n_in, x))
             x = before + (after - before) * share
