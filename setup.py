@@ -20,7 +20,11 @@ EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement
 EXTRAS["cuda"] = ["nvidia-cuda-nvrtc-cu12; sys_platform == 'linux'"]  # 86 MB: compiles CUDA kernels without CUDA
 EXTRAS["rtx"] = ["tensorrt_rtx; platform_machine == 'x86_64'"]  # 95 MB: of use with a recent GPU
 EXTRAS["track"] = ["scipy", "motmetrics"]  # 47 MB, pandas among it; scipy alone for `run --task track`
-EXTRAS["train"] = ["onnx", "torch"]  # outside of CPU-only indexes torch brings gigabytes of CUDA
+EXTRAS["train"] = [
+    "onnx",
+    "opencv-python-headless",
+    "torch",
+]  # outside of CPU-only indexes torch brings gigabytes of CUDA
 
 
 class BuildNative(build_ext):

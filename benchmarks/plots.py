@@ -9,8 +9,8 @@ LEFT, TOP, RIGHT, BOTTOM = 56, 10, 6, 28
 DENSE, SKIP, QUIET = "#8a8f98", "#0b7a4b", "#d9dce1"
 
 
-def over_frames(series, unit, label, top=None):
-    """Lines over the frames. series: [(name, values, colour)]."""
+def over_frames(series, unit, label, top=None, counted="frame"):
+    """Lines over the frames, or over what else is counted from 0. series: [(name, values, colour)]."""
     top = top or max(float(np.percentile(values, 99.5)) for _, values, _ in series) * 1.15 or 1.0
     count = max(len(values) for _, values, _ in series)
     parts = _grid(0, top, unit)
@@ -21,7 +21,7 @@ def over_frames(series, unit, label, top=None):
             f'<text x="{WIDTH - RIGHT}" y="{14 + 16 * position}" text-anchor="end" fill="{colour}" '
             f'font-weight="600">{html.escape(name)}</text>'
         )
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">frame 0</text>')
+    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">{counted} 0</text>')
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">{count - 1}</text>')
     return _svg(parts, label)
 

@@ -12,6 +12,7 @@ from patchskip import PatchskipError, __version__
 COMMANDS = {
     "export": ("patchskip.export.command", "turn an ONNX network into a patch-skipping one"),
     "calibrate": ("patchskip.export.calibration.command", "choose a model's gates on clips, for an error or a share"),
+    "train": ("patchskip.training.command", "train the gates of a network on videos, without labels"),
     "build": ("patchskip.runtime.tensorrt.build", "make a TensorRT engine of an exported model"),
     "inspect": ("patchskip.runtime.inspection", "what a model is made of, and what it covers"),
     "run": ("patchskip.runtime.run", "run a model over a video, show and save what it finds"),

@@ -1,31 +1,39 @@
 """The light gate: has a patch changed enough, by a weighted mean of its cells' differences? (docs/op-spec.md)
 
-Two things can be learned: the threshold, and a weight for each channel. The decision itself is a step; gradients pass it
-as through a sigmoid of its logarithmic distance from the threshold (the straight-through estimator, Bengio et al.,
+Two things can be learned: the threshold, and a weight for each channel. The decision itself is a step; gradients pass
+it as through a sigmoid of its logarithmic distance from the threshold (the straight-through estimator, Bengio et al.,
 arXiv 1308.3432).
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 _LEAST = 1e-12
+LEAST_WEIGHT = 1e-6
 
 
 class LightGate(nn.Module):
-    """threshold > 0: of the mean over channels of weights x |difference|. patch, cell: sides in pixels of the tensor.
+    """threshold: of the mean over channels of weights x |difference|. patch, cell: sides in pixels of the tensor.
 
-    weights, [channels], are what the gate starts from; `softness` is the width of the sigmoid, in e-foldings of the
-    threshold.
+    weights: [channels]. `softness` is the width of the sigmoid, in e-foldings of the threshold. Threshold and weights
+    are learned as logarithms; a weight of 0 comes back as LEAST_WEIGHT.
     """
 
-    def __init__(self, channels: int, threshold: float, patch: int, cell: int, softness: float = 0.5):
+    def __init__(self, weights: Tensor, threshold: float, patch: int, cell: int, softness: float = 0.5):
         super().__init__()
         self.patch, self.cell, self.softness = patch, cell, softness
-        self.log_threshold = nn.Parameter(torch.tensor(float(threshold)).clamp(min=_LEAST).log())
-        self.log_weights = nn.Parameter(torch.zeros(channels))
+        self.log_threshold = nn.Parameter(torch.zeros(()))
+        self.log_weights = nn.Parameter(weights.clamp(min=LEAST_WEIGHT).log())
+        self.set_threshold(threshold)
+
+    def set_threshold(self, threshold: float) -> None:
+        with torch.no_grad():
+            self.log_threshold.fill_(math.log(max(threshold, _LEAST)))
 
     @property
     def threshold(self) -> Tensor:
@@ -37,8 +45,8 @@ class LightGate(nn.Module):
         return self.log_weights.exp()
 
     def forward(self, difference: Tensor) -> tuple[Tensor, Tensor]:
-        """difference [N, C, cells, cells] -> (decision, its smooth likeness in 0..1), [N, patches, patches]. The decision is 0 or 1
-        and has the gradient of the likeness. What is NaN has changed.
+        """difference [N, C, cells, cells] -> (decision, its smooth likeness in 0..1), [N, patches, patches]. The
+        decision is 0 or 1 and has the gradient of the likeness. What is NaN has changed.
         """
         known = torch.nan_to_num(difference, nan=0.0)
         score = (known.abs() * self.weights.view(1, -1, 1, 1)).mean(1)
@@ -51,7 +59,7 @@ class LightGate(nn.Module):
         distance = (score.clamp(min=_LEAST).log() - self.log_threshold) / self.softness
         likeness = torch.where(unknown, torch.ones_like(distance), distance.sigmoid())
         hard = (unknown | (distance > 0)).to(likeness.dtype)
-        return hard + likeness - likeness.detach(), likeness
+        return hard + (likeness - likeness.detach()), likeness
 
 
 def cell_means(value: Tensor, cell: int) -> Tensor:

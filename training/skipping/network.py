@@ -1,8 +1,8 @@
 """An exported model as a PyTorch module: its PatchMask, PatchGate and PatchSkip nodes one to one, gates that learn.
 
-What a gate keeps and what a layer is computed on are thus the runtime's, as the exporter has decided them. Every layer is computed
-on every pixel and then blended with what is kept: `Y = mask R + (1 - mask) cache`, so that a gate sees what its decision
-changes behind it. Tensors without a cache are R everywhere: nobody reads them elsewhere.
+What a gate keeps and what a layer is computed on are thus the runtime's, as the exporter has decided them. Every layer
+is computed on every pixel and then blended with what is kept: `Y = mask R + (1 - mask) cache`, so that a gate sees what
+its decision changes behind it. Tensors without a cache are R everywhere: nobody reads them elsewhere.
 """
 
 from __future__ import annotations
@@ -31,24 +31,23 @@ class Frame:
     """What one frame has given.
 
     outputs: the network's, in their own layout. active_macs: [N], share of the multiplications, with gradients.
-    decisions: gate -> the mean of its decisions over the patches it looked at; features: gate -> Y [N, C, H, W].
+    features: gate -> Y [N, C, H, W], what its layers behind see. passed: gate -> [N, 2], patches committed, and looked
+    at.
     """
 
     outputs: dict[str, Tensor]
     state: State
     active_macs: Tensor
-    active: dict[str, Tensor] = field(default_factory=dict)
     features: dict[str, Tensor] = field(default_factory=dict)
-    differences: dict[str, Tensor] = field(default_factory=dict)
-    masks: dict[str, Tensor] = field(default_factory=dict)
+    passed: dict[str, Tensor] = field(default_factory=dict)
 
 
 class SkipNetwork(nn.Module):
     """`network(frame, state)` -> Frame. Start with `state` {} : the first frame is computed in full.
 
-    model: what `patchskip export --gate delta` wrote. `gates` holds a gate for every one of it, by the layer's (or the picture's)
-    name. The network's own weights are buffers: they are frozen. Raises PatchskipError on operators that only
-    ONNX Runtime has.
+    model: what `patchskip export --gate delta` wrote. `gates` holds a gate for every one of it, by the layer's (or the
+    picture's) name. The network's own weights are buffers: they are frozen. Raises PatchskipError on operators that
+    only ONNX Runtime has.
     """
 
     def __init__(self, model: onnx.ModelProto, metadata: Mapping):
@@ -56,6 +55,7 @@ class SkipNetwork(nn.Module):
         self.metadata = metadata
         self.gates = nn.ModuleDict()
         self._keys: dict[str, str] = {}
+        self.pictures: set[str] = set()  # those of the gates that stand before the layers
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         self._constants = {}
         for number, (name, value) in enumerate(constants.items()):
@@ -89,7 +89,9 @@ class SkipNetwork(nn.Module):
         return run.frame
 
     def gate(self, name: str) -> LightGate:
-        return self.gates[self._keys[name]]  # type: ignore[return-value]
+        gate = self.gates[self._keys[name]]
+        assert isinstance(gate, LightGate)
+        return gate
 
     @property
     def gate_names(self) -> list[str]:
@@ -97,11 +99,8 @@ class SkipNetwork(nn.Module):
 
     def add_gate(self, name: str, channels: int, attributes: Mapping) -> None:
         self._keys[name] = f"gate{len(self._keys)}"
-        cell = attributes.get("cell", 1)
-        gate = LightGate(channels, attributes["threshold"], attributes["patch"], cell)
-        if "weights" in attributes:
-            with torch.no_grad():
-                gate.log_weights.copy_(torch.tensor(attributes["weights"]).clamp(min=1e-6).log())
+        weights = torch.tensor(attributes["weights"]) if "weights" in attributes else torch.ones(channels)
+        gate = LightGate(weights, attributes["threshold"], attributes["patch"], attributes.get("cell", 1))
         self.gates[self._keys[name]] = gate
 
     def constant(self, name: str) -> Tensor | None:
@@ -134,19 +133,20 @@ class _Run:
 class _Mask:
     def __init__(self, network: SkipNetwork, node: onnx.NodeProto, attributes: Mapping):
         self._masks, self._output = list(node.input), node.output[0]
-        self._attributes, self._reads = attributes, None
+        self._attributes = attributes
+        self._reads: list[tuple[Tensor, Tensor] | None] = []  # None: each patch reads its own place
 
     def __call__(self, run: _Run) -> None:
         masks = [run.masks[name] for name in self._masks]
-        if self._reads is None:
+        if not self._reads:
             self._reads = [self._matrices(i, mask) for i, mask in enumerate(masks)]
         total: Tensor | float = 0.0
-        for mask, (rows, columns) in zip(masks, self._reads):
-            total = total + (mask if rows is None else rows @ mask @ columns)
+        for mask, reads in zip(masks, self._reads):
+            total = total + (mask if reads is None else reads[0] @ mask @ reads[1])
         # A gradient only where one mask more or less would matter.
         run.masks[self._output] = total.clamp(max=1) if isinstance(total, Tensor) else torch.zeros(())
 
-    def _matrices(self, number: int, mask: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def _matrices(self, number: int, mask: Tensor) -> tuple[Tensor, Tensor] | None:
         a = self._attributes
         rows, columns = (
             reference.patches_read(
@@ -159,7 +159,7 @@ class _Mask:
             for axis in (0, 1)
         )
         if all(m.shape[0] == m.shape[1] and (m == np.eye(len(m))).all() for m in (rows, columns)):
-            return None, None
+            return None
         return torch.from_numpy(rows).to(mask), torch.from_numpy(columns.T.copy()).to(mask)
 
 
@@ -172,10 +172,11 @@ class _Gate:
         if self._updated is None:
             raise PatchskipError("a model in exact mode has no gates to train; export it with --gate delta")
         self.name = node.name[: -len(".gate")] if node.name.endswith(".gate") else node.name
-        self._attributes, self._state = attributes, attributes
+        self._attributes = attributes
         entry = next(s for s in network.metadata["states"] if s["input"] == node.input[1])
         self._nchw = attributes.get("layout", "NHWC") == "NCHW"
         network.add_gate(self.name, entry["shape"][-1], attributes)
+        network.pictures.add(self.name)
 
     def __call__(self, run: _Run) -> None:
         gate = run.network.gate(self.name)
@@ -186,7 +187,7 @@ class _Gate:
         reference = torch.full_like(means, float("nan")) if known is None else known
         decision, _ = gate(means - reference)
         run.masks[self._mask] = decision
-        run.frame.active[self.name] = decision.detach().mean((1, 2))
+        run.frame.passed[self.name] = _passed(decision, torch.ones_like(decision))
         taken = spread(decision.detach(), gate.patch // gate.cell, means.shape[2:])
         run.frame.state[self._reference] = torch.where(taken > 0, means, reference).detach()
 
@@ -223,12 +224,7 @@ class _Skip:
                     gate = run.network.gate(self.name)
                     decision, _ = gate(cell_means(result - cache, gate.cell))
                     mask = active * decision
-                    run.frame.active[self.name] = mask.detach().mean((1, 2))
-                if self._gated or self._op_type == "Image":
-                    run.frame.differences[self.name] = (result - cache).detach()
-                    run.frame.masks[self.name] = mask
-                    if mask.requires_grad:
-                        mask.retain_grad()
+                    run.frame.passed[self.name] = _passed(mask, active)
                 pixels = spread(mask, patch, size)
                 result = cache + pixels * (result - cache)
             run.frame.state[self._cache] = result
@@ -236,8 +232,6 @@ class _Skip:
             run.masks[self._changed] = mask
         if self._gated or self._op_type == "Image":
             run.frame.features[self.name] = result
-            if result.requires_grad:
-                result.retain_grad()
         run.values[self._y] = result
         run.local.add(self._y)
 
@@ -277,6 +271,10 @@ def spread(mask: Tensor, patch: int, size: tuple[int, ...]) -> Tensor:
     """[N, Gh, Gw] -> [N, 1, H, W]"""
     pixels = mask.repeat_interleave(patch, 1).repeat_interleave(patch, 2) if patch > 1 else mask
     return pixels[:, None, : size[0], : size[1]]
+
+
+def _passed(committed: Tensor, active: Tensor) -> Tensor:
+    return torch.stack([mask.detach().sum((1, 2)) for mask in (committed, active)], 1)
 
 
 def share(mask: Tensor, patch: int, size: tuple[int, int]) -> Tensor:

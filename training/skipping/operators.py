@@ -100,7 +100,7 @@ def _concat_conv(inputs: Sequence[Tensor], size: Size, attributes: Mapping) -> T
 
 def _pointwise(between: Tensor, weights: Sequence[Tensor], attributes: Mapping) -> Tensor:
     inner = activate(between, attributes.get("inner_activation", "None"), attributes.get("inner_activation_params", ()))
-    return F.conv2d(inner, *weights)
+    return F.conv2d(inner, weights[0], weights[1])
 
 
 def _max_pool(inputs: Sequence[Tensor], size: Size, attributes: Mapping) -> Tensor:

@@ -14,7 +14,8 @@ def step(node: onnx.NodeProto, attributes: Mapping, constants: Mapping) -> Calla
     """-> what computes the node's output in a run. Raises PatchskipError on another operator."""
     if node.op_type not in OPERATORS:
         raise PatchskipError(
-            f"the node {node.name or node.output[0]} is {node.op_type}, which training does not know; cut the network before it"
+            f"the node {node.name or node.output[0]} is {node.op_type}, which training does not know; cut the network "
+            "before it"
         )
     compute = OPERATORS[node.op_type]
 

@@ -1,0 +1,204 @@
+"""`patchskip train`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+
+from patchskip.export import Analysis, Gate, analyse, gate_file, loading
+from patchskip.export.preprocess import PRESETS
+from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.files import atomic_text
+from patchskip.runtime.progress import Progress
+
+MEASURED = 4  # rounds that the result is measured on
+TOLERANCE = 1.15  # a target is reached when the share is at most so many times as large
+PASSING = 0.99  # a gate that lets more of the patches pass is left out
+WHOLE = 320 * 320  # pixels: up to this size the whole picture is trained on
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="NET.onnx", help="an ONNX network; it stays as it is")
+    parser.add_argument("--source", metavar="VIDEO", action="append", required=True, help="may be given several times")
+    parser.add_argument(
+        "--part",
+        nargs=2,
+        type=float,
+        default=(0.0, 1.0),
+        metavar=("FROM", "TO"),
+        help="of every source, in shares: 0 0.5 leaves the second half for tests",
+    )
+    parser.add_argument("-o", "--output", metavar="OUT.npz", help="default: NET with the ending .gates.npz")
+    parser.add_argument("--input-size", nargs=2, type=int, metavar=("H", "W"), help="of the network's picture")
+    parser.add_argument("--crop", nargs=2, type=int, metavar=("H", "W"), help="of it, that is trained on (half of it)")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--target-active", type=float, metavar="A", help="share of the multiplications to end with")
+    budget.add_argument("--budget-weight", type=float, default=0.3, metavar="W", help="their price, if no target (0.3)")
+    parser.add_argument("--steps", type=int, default=1000, metavar="N", help="of training (%(default)s)")
+    parser.add_argument("--gates", metavar="START.npz", help="gates to begin with")
+    parser.add_argument("--patch", type=int, default=16, help="as for export (%(default)s)")
+    parser.add_argument("--halo", choices=["full", "none"], default="none", help="as for export (%(default)s)")
+    parser.add_argument("--preprocess", default="auto", choices=["auto", *PRESETS], help="as for export")
+    parser.add_argument("--streams", type=int, default=4, metavar="N", help="sequences at a time (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="the same gives the same gates (%(default)s)")
+    parser.add_argument("--threads", type=int, metavar="N", help="of PyTorch, in each process")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Train, write the gates. -> exit status: 1 when the target is not reached, or the training diverges."""
+    _check(args)
+    try:
+        import torch
+    except ImportError as error:
+        raise PatchskipError(
+            "training needs PyTorch, which is not installed; pip install 'patchskip[train]'"
+        ) from error
+
+    from .processes import Processes
+
+    torch.set_num_threads(args.threads or torch.get_num_threads())
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    with Processes() as processes:
+        if args.streams % processes.count:
+            raise PatchskipError(f"--streams {args.streams} cannot be shared by {processes.count} processes alike")
+        return _train(args, processes)
+
+
+def _check(args: argparse.Namespace) -> None:
+    for name, value, right in (
+        ("target-active", args.target_active, args.target_active is None or 0 < args.target_active <= 1),
+        ("budget-weight", args.budget_weight, 0 <= args.budget_weight < float("inf")),
+        ("part", args.part, 0 <= args.part[0] < args.part[1] <= 1),
+        ("steps", args.steps, args.steps > 0),
+        ("streams", args.streams, args.streams > 0),
+        ("threads", args.threads, args.threads is None or args.threads > 0),
+        ("seed", args.seed, args.seed >= 0),
+    ):
+        if not right:
+            raise PatchskipError(f"--{name} {value} is not possible; `patchskip train --help` says what it is")
+
+
+def _train(args: argparse.Namespace, processes) -> int:
+    from . import checkpoint
+    from .sequences import read
+    from .skipping.exporting import gates_of, trainable
+    from .trainer import LENGTH, STEPS, Diverged, Plan, Trainer
+
+    output = args.output or os.path.splitext(args.model)[0] + ".gates.npz"
+    folder, quiet = os.path.splitext(output)[0] + ".checkpoint", args.quiet or not processes.writes
+    place = os.path.dirname(os.path.abspath(output))
+    if not os.path.isdir(place):
+        raise PatchskipError(f"cannot write {output}: there is no folder {place}; make it first")
+    analysis, size, crop = _analysis(args)
+    start = gate_file.read(args.gates) if args.gates else None
+    network = trainable(analysis, start, args.gates or "")
+    recipe = analysis.recipe or {}
+    clips = [read(spec, size, recipe, tuple(args.part), LENGTH, place, quiet) for spec in args.source]
+    rounds = -(-args.steps // STEPS)
+    target = args.target_active
+    plan = Plan(rounds, args.streams, args.seed, target, args.budget_weight)
+    trainer = Trainer(network, clips, crop, plan, processes)
+
+    settings = _settings(args, size, crop, start)
+    if processes.writes:
+        os.makedirs(folder, exist_ok=True)
+    state = processes.from_first(checkpoint.load(folder, settings) if processes.writes else None)
+    if state is None:
+        trainer.begin(magnitudes=start is None)
+    else:
+        trainer.restore(state)
+    with Progress("train", rounds, quiet) as progress:
+
+        def done(number: int, entry: dict) -> None:
+            if processes.writes:
+                checkpoint.save(folder, settings, trainer.state())
+                _write_course(folder, args.model, trainer.log, target)
+            progress.update(number, "{:.2%} active".format(entry["active"]))
+
+        try:
+            trainer.run(done)
+        except Diverged:
+            if processes.writes:
+                print(
+                    f"patchskip: the loss of round {len(trainer.log) + 1} is not a number; the checkpoint before "
+                    f"it stays in {folder}; try another --seed or other --gates",
+                    file=sys.stderr,
+                )
+            return 1
+    measured = trainer.measure(MEASURED)
+    gates = gates_of(network, measured.passing, PASSING)
+    reached = target is None or measured.active <= TOLERANCE * target
+    if processes.writes:
+        gate_file.write(output, gates)
+        result = {
+            "output": output,
+            "active_macs": measured.active,
+            "target_active": target,
+            "reached": reached,
+            "terms": measured.terms,
+            "steps": rounds * STEPS,
+            "gates": {
+                name: {"threshold": gate.threshold, "passing": measured.passing[name]} for name, gate in gates.items()
+            },
+        }
+        _report(args, result, folder)
+    return 0 if reached else 1
+
+
+def _analysis(args: argparse.Namespace) -> tuple[Analysis, tuple[int, int], tuple[int, int]]:
+    """-> the network at the crop's size, the size of its picture, the crop's."""
+    model, given = loading.load(args.model), tuple(args.input_size) if args.input_size else None
+    options = {"patch": args.patch, "halo": args.halo, "input": "u8", "preset": args.preprocess, "name": args.model}
+    whole = analyse(model, input_size=given, **options)
+    size = whole.size
+    if args.crop:
+        crop = (args.crop[0], args.crop[1])
+        if crop[0] > size[0] or crop[1] > size[1]:
+            raise PatchskipError(f"--crop {crop[0]} {crop[1]} is larger than the picture, {size[0]} {size[1]}")
+        return (whole if crop == size else analyse(model, input_size=crop, **options)), size, crop
+    crop = (-(-size[0] // 64) * 32, -(-size[1] // 64) * 32)
+    if size[0] * size[1] <= WHOLE or any(side % 32 for side in size):
+        return whole, size, size
+    return analyse(model, input_size=crop, **options), size, crop
+
+
+def _settings(args: argparse.Namespace, size, crop, start: Mapping[str, Gate] | None) -> dict:
+    """What a checkpoint must have in common with the training that goes on from it."""
+    names = ("target_active", "budget_weight", "steps", "patch", "halo", "preprocess", "streams", "seed", "source")
+    return {
+        "network": loading.sha256(args.model),
+        "gates": loading.sha256(args.gates) if args.gates else None,
+        "size": list(size),
+        "crop": list(crop),
+        "part": list(args.part),
+        **{name: getattr(args, name) for name in names},
+    }
+
+
+def _write_course(folder: str, model: str, log: list[dict], target: float | None) -> None:
+    from .plot import page
+
+    with atomic_text(os.path.join(folder, "log.json")) as file:
+        json.dump(log, file, indent=1)
+        file.write("\n")
+    with atomic_text(os.path.join(folder, "log.html")) as file:
+        file.write(page(f"gates of {os.path.basename(model)}", log, target))
+
+
+def _report(args: argparse.Namespace, result: dict, folder: str) -> None:
+    if not args.quiet and args.json != "-":
+        terms = ", ".join(f"{name} {value:.3f}" for name, value in result["terms"].items())
+        print(f"{result['active_macs']:.2%} of the multiplications; off the dense network: {terms}")
+        if not result["reached"]:
+            print(f"the target of {result['target_active']:.2%} is not reached; this is the nearest")
+        print(
+            f"wrote {result['output']} ({len(result['gates'])} gates), and the training's course to {folder}/log.html"
+        )
+    if args.json:
+        with atomic_text(args.json) as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")

@@ -1,0 +1,71 @@
+"""Videos as short sequences of crops, each drawn from a seed and the numbers of its stream and its round alone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.preprocess import Preprocess
+from patchskip.runtime.progress import Progress
+from patchskip.runtime.sources import CAMERA, open_source
+
+ALIGNED = 32  # pixels between the places where a crop may lie: no layer's patch is cut
+
+
+@dataclass
+class Clip:
+    """frames: uint8 BGR [count, H, W, 3], of the network's input; memory-mapped: they may be more than memory holds."""
+
+    spec: str
+    frames: np.ndarray
+
+
+def read(
+    spec: str, size: tuple[int, int], recipe: dict, part: tuple[float, float], least: int, folder: str, quiet: bool
+) -> Clip:
+    """The frames of `part` (shares, from and to) of a source, fitted into `size` (H, W) as `recipe` says.
+
+    They are kept in a file without a name in `folder`. Raises PatchskipError when there are fewer than `least`, when
+    all are the same, or when the source is a camera.
+    """
+    if CAMERA.match(spec):
+        raise PatchskipError(f"{spec} is a camera; record a video of it: training looks at the same frames many times")
+    source = open_source(spec)
+    fit = Preprocess({"name": spec, "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, recipe)
+    total = source.count or sum(1 for _ in source)
+    first, last = (round(share * total) for share in part)
+    count = 0
+    with tempfile.TemporaryFile(dir=folder) as file, Progress("read", last, quiet) as progress:
+        for number, frame in enumerate(source):
+            progress.update(number, spec)
+            if number >= last:
+                break
+            if number >= first:
+                file.write(fit(frame).tobytes())
+                count += 1
+        if count < least:
+            raise PatchskipError(
+                f"{spec} has {count} frames to train on; give a clip, or a --part of it, of {least} or more"
+            )
+        file.flush()
+        frames = np.memmap(file, np.uint8, "r", shape=(count, *size, 3))
+    if all(np.array_equal(frames[0], frame) for frame in frames[1:]):
+        raise PatchskipError(f"nothing changes in {spec}: its {count} frames are the same; give a clip that moves")
+    return Clip(spec, frames)
+
+
+def excerpt(clips: Sequence[Clip], crop: tuple[int, int], length: int, key: Sequence[int]) -> np.ndarray:
+    """uint8 [length, H, W, 3]: consecutive frames of one clip, cut to `crop` somewhere, half of them mirrored.
+
+    The same key, of numbers, draws the same.
+    """
+    rng = np.random.default_rng(list(key))
+    frames = clips[int(rng.integers(len(clips)))].frames
+    start = rng.integers(len(frames) - length + 1)
+    y, x = (ALIGNED * rng.integers((have - want) // ALIGNED + 1) for have, want in zip(frames.shape[1:3], crop))
+    cut = frames[start : start + length, y : y + crop[0], x : x + crop[1]]
+    return np.ascontiguousarray(cut[:, :, ::-1] if rng.random() < 0.5 else cut)

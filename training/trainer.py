@@ -1,0 +1,208 @@
+"""The training of the light gates: rounds of short sequences, backpropagation through a few frames at a time.
+
+A round draws a sequence for every stream. Its first frame is computed in full; the others come three at a time, each
+three a step: gradients go through those, the caches go on from step to step (truncated backpropagation through time),
+so that drift and stale caches are seen. A checkpoint is a round's end: what follows depends on it, the seed and the
+round's number alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .budget import FixedPrice, Price, TargetPrice
+from .objectives import CONTRAST, contrast, distillation
+from .processes import Processes
+from .sequences import Clip, excerpt
+from .skipping.exporting import set_thresholds
+from .skipping.network import Frame, SkipNetwork
+
+UNROLLED, STEPS = 3, 5  # frames of a step, steps of a round
+LENGTH = 1 + UNROLLED * STEPS  # frames of a sequence
+THRESHOLD_RATE, WEIGHT_RATE = 0.015, 0.03  # Adam's, of their logarithms
+WARM_UP, LAST_RATE, MOST_GRADIENT = 20, 0.05, 5.0
+_UNSEEN = 1 << 20  # rounds from this number on are not trained on
+
+
+class Diverged(Exception):
+    """The loss is not a number any more."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """rounds: of STEPS steps. streams: sequences at a time, of all processes. target: share of the MACs, or None:
+    `weight` is their price.
+    """
+
+    rounds: int
+    streams: int
+    seed: int
+    target: float | None
+    weight: float
+
+
+@dataclass
+class Measured:
+    """Means over rounds. terms: how far from the dense network. passing: gate -> share of the patches let pass."""
+
+    active: float
+    terms: dict[str, float]
+    passing: dict[str, float]
+
+
+class Trainer:
+    """`trainer.run(...)` trains the network's gates where it stands."""
+
+    def __init__(
+        self, network: SkipNetwork, clips: Sequence[Clip], crop: tuple[int, int], plan: Plan, processes: Processes
+    ):
+        self._network, self._clips, self._crop = network.to(processes.device), clips, crop
+        self._plan, self._processes = plan, processes
+        self._distillation = distillation(network.metadata)
+        gates = [network.gate(name) for name in network.gate_names]
+        self._patches = {name: network.gate(name).patch for name in network.gate_names}
+        groups: list[dict] = [
+            {"params": [gate.log_threshold for gate in gates], "rate": THRESHOLD_RATE},
+            {"params": [gate.log_weights for gate in gates], "rate": WEIGHT_RATE},
+        ]
+        self._optimizer = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.98))
+        self._parameters = [parameter for group in groups for parameter in group["params"]]
+        self._rounds = 0  # done
+        self.log: list[dict] = []
+        self._start = 0.0
+        self._price: Price
+
+    def begin(self, magnitudes: bool) -> None:
+        """A new training. magnitudes: thresholds are not given, but taken from the features of the first round's
+        frames.
+        """
+        if magnitudes:
+            with torch.no_grad():
+                features = self._network(self._sequence(0)[0], {}).features
+                means = [feature.abs().mean().view(1) for feature in features.values()]
+                self._processes.average(means)
+                set_thresholds(self._network, dict(zip(features, means)))
+        self._set_price(self.measure(1).active)
+
+    def restore(self, state: dict) -> None:
+        self._network.load_state_dict(state["gates"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._rounds, self.log = state["rounds"], state["log"]
+        self._set_price(state["start"])
+        self._price.restore(state["price"])
+
+    def state(self) -> dict:
+        return {
+            "gates": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "rounds": self._rounds,
+            "log": self.log,
+            "start": self._start,
+            "price": self._price.state(),
+        }
+
+    def run(self, done: Callable[[int, dict], None]) -> None:
+        """Train to the plan's end. done: called after each round, with its number from 1 on and its log's entry.
+
+        Raises Diverged; what the last call of `done` saw is the last good state.
+        """
+        while self._rounds < self._plan.rounds:
+            steps = self._round(self._rounds)
+            means = {key: float(np.mean([step[key] for step in steps])) for key in steps[0]}
+            self._rounds += 1
+            entry = {"active": means.pop("active"), "price": self._price.weight, "terms": means}
+            self.log.append(entry)
+            done(self._rounds, entry)
+
+    def measure(self, rounds: int) -> Measured:
+        """On sequences that training does not see."""
+        totals: dict[str, list[Tensor]] = {}
+        with torch.no_grad():
+            for number in range(_UNSEEN, _UNSEEN + rounds):
+                frames = self._sequence(number)
+                before = self._network(frames[0], {})
+                state = before.state
+                for frame in frames[1:]:
+                    dense, skipped = self._network(frame, {}), self._network(frame, state)
+                    state = skipped.state
+                    found = self._terms(skipped, dense, before)
+                    passed = {f"passed {name}": counts.sum(0) for name, counts in skipped.passed.items()}
+                    for key, value in {**found, **passed}.items():
+                        totals.setdefault(key, []).append(value)
+                    before = dense
+        means = {key: torch.stack(values).mean(0) for key, values in totals.items()}
+        self._processes.average(list(means.values()))
+        passing = {
+            name: float(means[f"passed {name}"][0] / means[f"passed {name}"][1].clamp(min=1e-9))
+            for name in self._network.gate_names
+        }
+        terms = {key: float(value) for key, value in means.items() if not key.startswith("passed ")}
+        return Measured(terms.pop("active"), terms, passing)
+
+    def _set_price(self, start: float) -> None:
+        self._start, plan = start, self._plan
+        self._price = FixedPrice(plan.weight, start) if plan.target is None else TargetPrice(plan.target, start)
+
+    def _round(self, number: int) -> list[dict[str, float]]:
+        frames = self._sequence(number)
+        with torch.no_grad():
+            before = self._network(frames[0], {})
+        state, steps = before.state, []
+        for step in range(STEPS):
+            collected: list[dict[str, Tensor]] = []
+            for frame in frames[1 + UNROLLED * step :][:UNROLLED]:
+                with torch.no_grad():
+                    dense = self._network(frame, {})
+                skipped = self._network(frame, state)
+                state = skipped.state
+                collected.append(self._terms(skipped, dense, before))
+                before = dense
+            means = {key: torch.stack([terms[key] for terms in collected]).mean() for key in collected[0]}
+            steps.append(self._step(means, STEPS * number + step))
+            state = {name: value.detach() for name, value in state.items()}
+        return steps
+
+    def _terms(self, skipped: Frame, dense: Frame, before: Frame) -> dict[str, Tensor]:
+        """-> means over this process's streams, and `active`."""
+        terms = self._distillation(skipped.outputs, dense.outputs)
+        terms["contrast"] = contrast(skipped.features, dense.features, before.features, self._patches)
+        return {key: value.mean() for key, value in {**terms, "active": skipped.active_macs}.items()}
+
+    def _step(self, means: dict[str, Tensor], number: int) -> dict[str, float]:
+        weights = {"contrast": CONTRAST, "active": 0.0}
+        loss = sum((weights.get(key, 1.0) * value for key, value in means.items()), self._price.loss(means["active"]))
+        assert isinstance(loss, Tensor)
+        self._optimizer.zero_grad(set_to_none=False)
+        loss.backward()
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        values = {key: value.detach() for key, value in means.items()}
+        self._processes.average([*(p.grad for p in self._parameters if p.grad is not None), *values.values()])
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, MOST_GRADIENT)
+        found = {key: float(value) for key, value in values.items()}
+        if not all(map(math.isfinite, [float(norm), *found.values()])):
+            raise Diverged
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["rate"] * self._rate(number)
+        self._optimizer.step()
+        self._price.observe(found["active"], number / (STEPS * self._plan.rounds))
+        return found
+
+    def _rate(self, step: int) -> float:
+        """Warm-up, then a cosine (Loshchilov and Hutter, arXiv 1608.03983)."""
+        cosine = 0.5 * (1 + math.cos(math.pi * step / (STEPS * self._plan.rounds)))
+        return min(1.0, (step + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
+
+    def _sequence(self, number: int) -> Tensor:
+        """A round's frames, uint8 [LENGTH, streams of this process, H, W, 3]."""
+        processes, plan = self._processes, self._plan
+        streams = range(processes.rank, plan.streams, processes.count)
+        drawn = [excerpt(self._clips, self._crop, LENGTH, (plan.seed, stream, number)) for stream in streams]
+        return torch.from_numpy(np.stack(drawn, 1)).to(processes.device)
