@@ -26,6 +26,8 @@ from .layers import Layer
 from .masks import patch_of
 from .network import Entry, Network, fuse, localise
 from .normalise import normalise
+from .pass_gates import Form, TrainedGate
+from .pass_places import Place, fitting, place
 
 
 @dataclass
@@ -56,6 +58,19 @@ class Analysis:
         """The pictures: what a delta gate must stand at. `tensor` is the gate's name, `shape` [1, C, H, W]."""
         return self.network.entries
 
+    @property
+    def pictures(self) -> list[str]:
+        return [entry.tensor for entry in self.entries]
+
+    def pass_place(self, name: str) -> Place:
+        """What a PASS gate called `name` looks at. Raises PatchskipError when there is no place for one."""
+        return place(self.network, name, self.patch_of)
+
+    def pass_form(self, name: str, **form) -> Form:
+        """The form of a PASS gate that fits there; `form` says the rest of it."""
+        at = self.pass_place(name)
+        return Form(at.channels, at.patch, grid=at.grid if form.get("head") == "published" else None, **form)
+
     def candidates(self) -> list[Layer]:
         """The layers that may have a gate. `name` is the gate's, `shape` [1, H, W, C]."""
         return candidates(self.network, self.halo == "full")
@@ -75,18 +90,23 @@ class Analysis:
         self,
         gates: Mapping[str, float | Gate] | None = None,
         *,
+        pass_gates: Mapping[str, TrainedGate] | None = None,
         threshold: float | None = None,
         source: str = "the gates",
     ) -> onnx.ModelProto:
         """The patch-skipping model with these gates by name; exact if None. The same gates give the same model.
 
+        pass_gates: further gates, by name; where the picture has one it needs no other.
         threshold: the share that the metadata names, of relative gates. source: what messages call the gates. Raises
         PatchskipError when they do not fit the network.
         """
         options = Options(self.patch, "exact")
-        if gates is not None:
-            fitting = given_gates(self.network, self.candidates(), gates, self.patch_of, source)
-            options = Options(self.patch, "delta", threshold, fitting, self.halo == "full")
+        if gates is not None or pass_gates:
+            learned, plain = pass_gates or {}, gates or {}
+            plain = {**plain, **{entry.tensor: 0.0 for entry in self.entries if entry.tensor in learned}}
+            found = given_gates(self.network, self.candidates(), plain, self.patch_of, source)
+            options = Options(self.patch, "delta", threshold, found, halo=self.halo == "full")
+            options.pass_gates = fitting(self.network, learned, self.patch_of, found.keys() - set(self.pictures))
         options.u8 = self.input == "u8"
         options.image_attributes = preprocess.image_attributes(self.recipe) if self.recipe else {}
         options.extra = {"preprocess": self.recipe, "preset": self.preset, **self.metadata}

@@ -12,7 +12,7 @@ import onnx
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_path, atomic_text
 
-from . import coverage, gate_file, loading
+from . import coverage, gate_file, loading, pass_gates
 from .convert import DEFAULT_THRESHOLDS, convert
 from .preprocess import PRESETS
 
@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gates", metavar="FILE.npz", help="delta: the gates by name: thresholds, cells, weights")
     parser.add_argument(
+        "--pass-gates",
+        metavar="FILE.npz",
+        help="delta: gates of PASS by name; alone, or with --gates or --threshold for the other places",
+    )
+    parser.add_argument(
         "--halo",
         choices=["full", "none"],
         default="none",
@@ -63,8 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Export, print the coverage table. -> exit status"""
-    if args.gate == "exact" and (args.threshold is not None or args.gates or args.source):
-        raise PatchskipError("--threshold, --gates and --source are for --gate delta; the gate asked for is exact")
+    if args.gate == "exact" and (args.threshold is not None or args.gates or args.pass_gates or args.source):
+        raise PatchskipError(
+            "--threshold, --gates, --pass-gates and --source are for --gate delta; the gate asked for is exact"
+        )
     if args.gates and (args.threshold is not None or args.source):
         raise PatchskipError("--gates holds the thresholds; leave --threshold and --source out")
     output = args.output or os.path.splitext(args.model)[0] + ".patchskip.onnx"
@@ -78,6 +85,7 @@ def main(args: argparse.Namespace) -> int:
         gate=args.gate,
         threshold=args.threshold,
         gates=gate_file.read(args.gates) if args.gates else None,
+        pass_gates=pass_gates.read(args.pass_gates) if args.pass_gates else None,
         halo=args.halo,
         input=args.input,
         preset=args.preprocess,

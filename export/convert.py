@@ -13,6 +13,7 @@ from patchskip.runtime.errors import PatchskipError
 from . import coverage
 from .analysis import analyse
 from .gate_file import Gate
+from .pass_gates import TrainedGate
 
 DEFAULT_THRESHOLDS = {"none": 0.15, "full": 0.05}  # by halo: with it every layer has a gate, and what they drop adds up
 
@@ -33,6 +34,7 @@ def convert(
     gate: str = "exact",
     threshold: float | None = None,
     gates: Mapping[str, float | Gate] | None = None,
+    pass_gates: Mapping[str, TrainedGate] | None = None,
     halo: str = "none",
     input: str = "float",
     preset: str = "auto",
@@ -45,12 +47,14 @@ def convert(
     input_size: (height, width) to give its image input. patch: side in input pixels, a power of two.
     gate: "exact", or "delta" with `threshold` (a share of each layer's mean magnitude; by default that of
     DEFAULT_THRESHOLDS for `halo`) or `gates` (by name; a number is a threshold, absolute).
+    pass_gates: gates of PASS by name, in delta mode: alone, or with `gates` or `threshold` for the other places.
     halo: "full", or "none": in delta mode a change spreads to the pixels that stand in its place alone.
     input: "float" keeps the network's input, "u8" takes the frame itself, uint8 [1, H, W, 3] BGR.
     preset: what is done to a frame, of `preprocess.PRESETS`, or "auto".
     feeds: frames, uint8 BGR [H, W, 3] of the input's size, from which magnitudes are taken; generated ones if None.
     metadata: further entries for the model's metadata. Raises PatchskipError.
     """
+    alone = bool(pass_gates) and gates is None and threshold is None
     threshold = DEFAULT_THRESHOLDS.get(halo, 0.0) if threshold is None else threshold
     if gate not in ("exact", "delta"):
         raise PatchskipError(f"--gate {gate} is not known; choose exact or delta")
@@ -70,8 +74,10 @@ def convert(
     )
     if gate == "exact":
         result = analysis.emit()
-    elif gates is not None:
-        result = analysis.emit(gates)
+    elif gates is not None or alone:
+        result = analysis.emit(gates or {}, pass_gates=pass_gates)
     else:
-        result = analysis.emit(analysis.relative_gates(threshold, feeds), threshold=threshold)
+        relative = analysis.relative_gates(threshold, feeds)
+        others = {name: found for name, found in relative.items() if name not in (pass_gates or {})}
+        result = analysis.emit(others, pass_gates=pass_gates, threshold=threshold)
     return ExportResult(result, coverage.report(result))

@@ -18,11 +18,14 @@ from .keeping import kept
 from .layers import Layer
 from .masks import Mask, Masks
 from .network import Dense, Entry, Network
+from .pass_gates import TrainedGate
+from .pass_nodes import Seen, pass_nodes
 from .widening import widened
 
 DOMAIN = "patchskip"
 _WEIGHTS = ("inner.weight", "inner.bias", "weight", "bias")
 _NO_CACHE = ""
+_WHY_PASS = "a PASS gate looks at the whole of its input on every frame"
 _TO_NCHW = (0, 3, 1, 2)  # of an NHWC tensor
 
 
@@ -31,13 +34,14 @@ class Options:
     """What emission needs to know besides the network.
 
     gates: by layer or entry name, each with its cell; empty in exact mode. threshold: the share that they came from, if
-    they did.
+    they did. pass_gates: by the layer or entry that they decide for.
     """
 
     patch: int = 16
     gate: str = "exact"
     threshold: float | None = 0.0
     gates: Mapping[str, Gate] = field(default_factory=dict)
+    pass_gates: Mapping[str, TrainedGate] = field(default_factory=dict)
     halo: bool = True
     u8: bool = False
     image_attributes: Mapping = field(default_factory=dict)  # with u8: channels, scale, bias
@@ -61,6 +65,8 @@ class _Emitter:
         self.states: list[dict] = []
         self.layers: list[dict] = []
         self.gates: list[dict] = []
+        self.pass_gates: list[dict] = []
+        self.candidates: dict[str, tuple[Layer, Mask]] = {}  # mask that a PASS gate makes -> its layer, of what
         self.used: dict[str, Mask] = {}  # masks that `layers` names
         self.nhwc: dict[str, str] = {}  # local tensor -> its NHWC form
         self.nchw: dict[str, str] = {}  # local tensor -> its NCHW form, where that is not its own name
@@ -73,6 +79,7 @@ class _Emitter:
         self._decide_masks()
         self.active = widened(self.network, self.active, self.sizes)
         self.kept = kept(self.network, self.active, self.sizes)
+        self.kept |= {layer.inputs[0] for layer, _ in self.candidates.values()}
         inside = chains(self.network, self.kept)
         within = {layer.name for layer in inside.values()}
         for step in self.network.steps:
@@ -106,7 +113,12 @@ class _Emitter:
                 self.masks.of[step.tensor] = Mask(name, self.masks.patch_of(size), size, number)
             elif isinstance(step, Layer):
                 self.sizes[step.output] = step.size
-                active = self.active[step.name] = self.masks.active(step, self.sizes)
+                active = self.masks.active(step, self.sizes)
+                if step.name in self.options.pass_gates:
+                    decided = active._replace(name=self.names.new(step.output + ".active"), since=number)
+                    self.candidates[decided.name] = step, active
+                    active = decided
+                self.active[step.name] = active
                 if step.name in self.options.gates:
                     active = active._replace(name=self.names.new(step.output + ".changed"), since=number)
                 self.masks.of[step.output] = active
@@ -121,19 +133,26 @@ class _Emitter:
         form = dict(self.options.image_attributes) if u8 else {"layout": "NCHW"}
         y = self._local(tensor)
         cache = self._state(y, (1, height, width, channels), "cache")
+        if tensor in self.options.pass_gates:
+            self._pass_gate(tensor, Seen(tensor, form), cache, mask.size, mask.name)
+        else:
+            self._picture_gate(tensor, mask, cache, entry.shape, form)
+        layer = Layer(tensor, "Image", [], tensor, (1, height, width, channels), mask.size, dict(form))
+        self._patch_skip(layer, mask, [cache, tensor], [y])
+        if u8 and self._needs_nchw(tensor):  # dense nodes want the numbers that they were made for
+            self._to_nchw(tensor, self.names.new(tensor + ".nchw"), layer.shape)
+
+    def _picture_gate(self, tensor: str, mask: Mask, cache: str, shape: tuple[int, ...], form: dict) -> None:
+        _, channels, height, width = shape
         gate, inputs, outputs = {"mode": self.options.gate, "patch": mask.patch}, [tensor, cache], [mask.name]
         if self.options.gate == "delta":
             decision = self._gate(tensor, "picture", channels)
             cell = decision["cell"]
             reference = self.names.new(tensor + ".reference")
-            shape = (-(-height // cell), -(-width // cell), channels)
-            inputs[1], outputs = self._state(reference, shape, "reference"), [mask.name, reference]
+            cells = (-(-height // cell), -(-width // cell), channels)
+            inputs[1], outputs = self._state(reference, cells, "reference"), [mask.name, reference]
             gate.update(decision)
         self._add("PatchGate", inputs, outputs, tensor + ".gate", **gate, **form)
-        layer = Layer(tensor, "Image", [], tensor, (1, height, width, channels), mask.size, dict(form))
-        self._patch_skip(layer, mask, [cache, tensor], [y])
-        if u8 and self._needs_nchw(tensor):  # dense nodes want the numbers that they were made for
-            self._to_nchw(tensor, self.names.new(tensor + ".nchw"), layer.shape)
 
     def _layer(self, layer: Layer) -> None:
         weights = [
@@ -146,12 +165,34 @@ class _Emitter:
         y = layer.output if flat else self._local(layer.output)
         cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else _NO_CACHE
         active, outputs = self.active[layer.name], [y]
+        if active.name in self.candidates:
+            self._decide(active, *self.candidates.pop(active.name))
         self.nodes += self.masks.nodes(active.name)
         if layer.name in self.options.gates:
             outputs.append(self.masks.of[layer.output].name)
         self._patch_skip(layer, active, [cache, *inputs[:own], *weights, *inputs[own:]], outputs)
         if not flat and self._needs_nchw(layer.output):
             self._to_nchw(layer.output, layer.output, layer.shape)
+
+    def _decide(self, active: Mask, layer: Layer, candidates: Mask) -> None:
+        """A PASS gate says which of the candidates are active. What it has seen of a patch is kept with the patch."""
+        x, gate, size = layer.inputs[0], self.options.pass_gates[layer.name], self.sizes[layer.inputs[0]]
+        seen, shape = self.names.new(f"{layer.name}.seen"), (1, *size, gate.form.channels)
+        cache = self._state(seen, shape, "cache")
+        decision = self.names.new(f"{layer.name}.decision")
+        self._pass_gate(layer.name, Seen(self.nhwc[x]), cache, size, decision)
+        self.nodes += self.masks.nodes(candidates.name)
+        self._add("Mul", [candidates.name, decision], [active.name], active.name, "")
+        memory = Layer(seen, "Identity", [x], seen, shape, size)
+        self._patch_skip(memory, Mask(active.name, gate.form.patch, size, active.since), [cache, self.nhwc[x]], [seen])
+
+    def _pass_gate(self, place: str, current: Seen, previous: str, size: Size, active: str) -> None:
+        """active: the tensor to make, which says what is to be computed."""
+        gate, opset = self.options.pass_gates[place], self.graph.opsets[""]
+        nodes, initializers = pass_nodes(gate, current, previous, size, active, self.names.new, opset)
+        self.nodes += nodes
+        self.initializers += initializers
+        self.pass_gates.append({"name": f"{place}.gate", "macs": gate.form.macs(size)})
 
     def _dense(self, dense: Dense) -> None:
         proto = dense.node.proto()
@@ -274,6 +315,7 @@ class _Emitter:
             {"name": d.node.label, "op_type": d.node.op_type, "macs": d.macs, "reason": d.reason}
             for d in self.network.dense
         ]
+        deciding = [{**gate, "op_type": "PassGate", "reason": _WHY_PASS, "gate": True} for gate in self.pass_gates]
         covered = sum(layer["macs"] for layer in self.layers)
         macs = covered + sum(d.macs for d in self.network.dense)
         return {
@@ -287,7 +329,7 @@ class _Emitter:
             "masks": [{"name": m.name, "patch": m.patch, "size": list(m.size)} for m in self.used.values()],
             "layers": self.layers,
             "gates": self.gates,
-            "dense": dense,
+            "dense": [*dense, *deciding],
             "macs": macs,
             "coverage": covered / macs if macs else 0.0,
             **self.options.extra,

@@ -76,8 +76,9 @@ class Stream:
 
     @property
     def stats(self):
-        """The last frame: {"active_macs": share 0..1 of the network's multiplications that were made, "layers":
-        [{"name", "op_type", "macs", "active": share 0..1}], "stages_ms": {"inference"}}; of an engine also
+        """The last frame: {"active_macs": share of the network's multiplications that were made (PASS gates' are added,
+        and may carry it beyond 1), "layers": [{"name", "op_type", "macs", "active": share 0..1}], "stages_ms":
+        {"inference"}}; of an engine also
         "cuda_graph": whether one is replayed, or why not. Before any frame, {}.
         """
         if not self._frames:
@@ -95,11 +96,14 @@ class Stream:
             for layer in self.model.layers
         ]
         done = sum(layer["macs"] * layer["active"] for layer in layers)
-        dense = sum(node["macs"] for node in self.model.metadata["dense"])
+        dense, gates = (
+            sum(node["macs"] for node in self.model.metadata["dense"] if node.get("gate", False) is gate)
+            for gate in (False, True)
+        )
         total = sum(layer["macs"] for layer in layers) + dense
         return dict(
             self._execution.details,
-            active_macs=(done + dense) / total if total else 1.0,
+            active_macs=(done + dense + gates) / total if total else 1.0,
             layers=layers,
             stages_ms={"inference": 1e3 * self._seconds},
         )
