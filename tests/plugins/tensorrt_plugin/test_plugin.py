@@ -30,13 +30,13 @@ def test_what_is_tested_here():
 
 
 def chosen():
-    """One case for each operator, op_type, gated or not, in place or not."""
+    """One case for each operator, op_type, gated or not, with weights or without, in place or not."""
     kinds = {}
     for spec in CASES:
         case = problem(spec)
         call = case.attributes
-        kind = case.operator, call.get("op_type"), call.get("mode"), "threshold" in call, bool(case.alias)
-        kinds.setdefault(kind, case)
+        decides = call.get("mode"), "threshold" in call, "weights" in call
+        kinds.setdefault((case.operator, call.get("op_type"), *decides, bool(case.alias)), case)
     return list(kinds.values())
 
 

@@ -5,6 +5,7 @@ import pytest
 from engines import write_engine
 
 import patchskip
+from patchskip.benchmarks.demo_network import build
 from patchskip.runtime.synthetic import Synthetic
 
 pytest.importorskip("onnxruntime")
@@ -68,8 +69,26 @@ def test_exact(network, precision, sm, input):
 @pytest.mark.parametrize("halo", ["none", "full"])
 @precisions
 def test_delta(network, precision, sm, halo):
+    assert_same_decisions(*network(precision, sm, gate="delta", halo=halo), precision)
+
+
+@pytest.mark.parametrize("input", ["float", "u8"])
+@precisions
+def test_delta_with_weights_and_cells(network, rng, precision, sm, input):
+    """Gates at every layer that can have one, which look at some of the channels, a pixel at a time."""
+    from patchskip.export import Gate, analyse
+
+    analysis = analyse(build((64, 96)))
+    gates = {"images": Gate(4.0, 2, np.array([1, 0.5, 2]))}
+    for layer in analysis.candidates():
+        gates[layer.name] = Gate(0.02, 1, rng.randint(0, 3, layer.shape[3]).astype(np.float32))
+    model, other = network(precision, sm, gate="delta", gates=gates, input=input)
+    assert len(model.metadata["gates"]) == len(gates) > 2
+    assert_same_decisions(model, other, precision)
+
+
+def assert_same_decisions(model, other, precision):
     """The same patches as in ONNX Runtime are active, and so the same mistakes are made."""
-    model, other = network(precision, sm, gate="delta", halo=halo)
     stream, expected = model.stream(), other.stream()
     for feeds in clip(other, noise=1.5):
         found, wanted = stream.infer(feeds), expected.infer(feeds)

@@ -40,6 +40,32 @@ def test_constants_become_one(rng):
     np.testing.assert_array_equal(constants.array(), slopes)
 
 
+def test_weights_of_gates_are_constants(rng):
+    """Behind the slopes; those of a PatchGate are all that it has."""
+    slopes, weights = (rng.uniform(size=6).astype(np.float32) for _ in range(2))
+    add = node(
+        "add",
+        "Add",
+        ["active", "cache", "a", "b"],
+        activation="PRelu",
+        activation_params=slopes.tolist(),
+        threshold=0.5,
+        weights=weights.tolist(),
+    )
+    add.outputs = ["add.y", "add.changed"]
+    gate = onnx_file.Node(op_type="PatchGate", domain="patchskip", name="gate", inputs=["a", "last"])
+    gate.outputs = ["gate.active", "gate.reference"]
+    for key, value in dict(mode="delta", patch=4, cell=4, threshold=0.5, weights=weights.tolist()).items():
+        gate.set_attribute(key, value)
+    made = graph(add, gate)
+    made.inputs = made.inputs + [onnx_file.Value.of("last", np.float32, (2, 3, 6))]
+    pack_constants(made, np.dtype(np.float32))
+    packed = {tensor.name: tensor.array() for tensor in made.initializers}
+    assert gate.inputs == ["a", "last", "gate.active.constants"] and gate.attributes["constants"] == 6
+    np.testing.assert_array_equal(packed["add.y.constants"], np.concatenate([slopes, weights]))
+    np.testing.assert_array_equal(packed["gate.active.constants"], weights)
+
+
 def test_constants_of_dense_nodes_stay():
     dense = onnx_file.Node(op_type="Add", inputs=["add.y", "one"], outputs=["z"])
     made = graph(node("add", "Add", ["active", "cache", "a", "b"]), dense, one=np.ones(1, np.float32))
