@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from . import opencv, sinks, skeletons, tasks
+from .camera_shift import CameraShift
 from .errors import PatchskipError
 from .model import load
 from .preprocess import Preprocess
@@ -35,6 +36,8 @@ class Pipeline:
             raise PatchskipError("{} has {} inputs; run takes networks with one".format(model.path, len(model.inputs)))
         self.task = tasks.create(task or tasks.guess(model), model, **options)
         self.crop = getattr(self.task, "crop", None)
+        follows = hasattr(self.task, "shift") and model.metadata.get("masks")
+        self._camera = CameraShift() if follows else None
         self.times = dict.fromkeys(STAGES, 0.0)
         self.outputs, self.origin = {}, (0, 0)
         self._input = model.inputs[0]["name"]
@@ -42,6 +45,7 @@ class Pipeline:
 
     def __call__(self, frame):
         start = time.perf_counter()
+        whole = frame
         if self.crop:
             frame = self.crop(frame)
             self.origin = tuple(self.crop.box[:2])
@@ -49,9 +53,18 @@ class Pipeline:
         ready = time.perf_counter()
         self.outputs = self.stream.infer(self._feed, copy=False)
         done = time.perf_counter()
+        moved = self._camera(whole, self._changed(frame)) if self._camera else None
+        if moved:
+            self.task.shift(*moved)
         found = self.task(self.outputs, self.preprocess.scale) if self.task else None
         self.times = dict(zip(STAGES, (ready - start, done - ready, time.perf_counter() - done)))
         return found
+
+    def _changed(self, picture):
+        """-> share of what the network was given of the picture that was recomputed."""
+        mask, side = self.stream.image_mask()
+        (height, width), (x, y) = picture.shape[:2], self.preprocess.scale
+        return np.count_nonzero(mask) * side * side / (width * x * height * y)
 
 
 def add_arguments(parser):

@@ -58,7 +58,7 @@ class Crop:
         """points [n, 2]: the person's joints in the frame that was just looked at. The next frame may be cropped
         elsewhere.
         """
-        if not self._moving or not len(points):
+        if not self._moving or not len(points) or self._next != self.box:
             return
         self._recent.append(np.concatenate([points.min(axis=0), points.max(axis=0)]))
         if len(self._recent) < REMEMBERED:
@@ -75,6 +75,18 @@ class Crop:
         self._next = self._place(tuple(np.concatenate([(low + high - side) / 2, side])))
         self.moves += self._next != self.box
         self._recent.clear()
+
+    def shift(self, dx, dy):
+        """The camera was bumped, and everything is (dx, dy) pixels further in the frame: the crop goes along, unless it
+        is by less than a joint may come near its border.
+        """
+        for low_and_high in self._recent:
+            low_and_high += dx, dy, dx, dy
+        x, y, width, height = self.box
+        if not self._moving or (abs(dx) <= MARGIN * width and abs(dy) <= MARGIN * height):
+            return
+        self._next = self._place((x + dx, y + dy, width, height))
+        self.moves += self._next != self.box
 
     def _place(self, region):
         """-> the smallest box of the network's shape around a region, moved into the frame as far as it fits."""

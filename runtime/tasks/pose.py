@@ -32,6 +32,8 @@ class Pose:
     """`pose(outputs, scale)` -> float32 [n, J, 4], n being 0 or 1: x and y in the frame's pixels, z in the same unit
     (see keypoints.py; 0 without depth), score.
 
+    `pose.shift(dx, dy)`: the camera was bumped, and everything is that many of the frame's pixels further.
+
     crop        the Crop whose picture the network gets
     skeleton    the joints' names, and the bones
     depth       does z mean something?
@@ -50,6 +52,9 @@ class Pose:
         found[:, :2] += np.array([x, y], np.float32)
         self.crop.follow(found[found[:, 3] >= self._conf, :2])
         return found[None]
+
+    def shift(self, dx, dy):
+        self.crop.shift(dx, dy)
 
 
 def _size(model):

@@ -46,7 +46,8 @@ class Track:
     """`track(outputs, scale)` -> float32 [n, 7]: x1, y1, x2, y2 in the frame's pixels, score, class, id; by id.
 
     Called for every frame in turn: it remembers. `track.coast()` is the same for a frame that the network does not see:
-    the tracks where they should be by now. count: how many classes the detector tells apart.
+    the tracks where they should be by now. `track.shift(dx, dy)`: the camera was bumped, and everything is that many of
+    the frame's pixels further. count: how many classes the detector tells apart.
     """
 
     def __init__(self, find, count, tracker):
@@ -63,3 +64,6 @@ class Track:
 
     def coast(self):
         return self._tracker.coast()
+
+    def shift(self, dx, dy):
+        self._tracker.shift(dx, dy)

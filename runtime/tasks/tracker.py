@@ -59,6 +59,11 @@ class Tracker:
         self._predict()
         return self._seen()
 
+    def shift(self, dx, dy):
+        """The whole picture moved: so do the tracks."""
+        for track in self._tracks:
+            track.mean[:2] += dx, dy
+
     def _seen(self):
         seen = sorted((t for t in self._tracks if t.id and t.seen == self._looked), key=lambda track: track.id)
         rows = [np.concatenate([_corners(t.mean[None])[0], [t.score, t.kind, t.id]]) for t in seen]

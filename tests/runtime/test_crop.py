@@ -77,3 +77,23 @@ def test_without_a_person_or_leave_to_move_it_stays():
     crop = looked(Crop((64, 64), (100, 50, 100, 100)), np.zeros((0, 2)))
     assert crop.moves == 0
     assert looked(Crop((64, 64), (100, 50, 100, 100), moving=False), body(90, 70)).moves == 0
+
+
+def test_a_bump_takes_it_along_at_once():
+    crop = looked(Crop((64, 64), (100, 50, 100, 100)), body(135, 70))
+    crop.shift(-20.4, 11.0)
+    crop.follow(body(115, 81))  # of the frame that showed the bump, still in the old place
+    crop(FRAME)
+    assert crop.box == [80, 61, 100, 100] and crop.moves == 1
+    assert looked(crop, body(115, 81)).moves == 1
+
+
+def test_a_small_bump_leaves_it_there():
+    """The person is still well inside, and a crop that moves is new in every pixel once more."""
+    crop = looked(Crop((64, 64), (100, 50, 100, 100)), body(135, 70))
+    crop.shift(4, -4)
+    assert looked(crop, body(139, 66)).moves == 0
+    staying = looked(Crop((64, 64), (100, 50, 100, 100), moving=False), body(135, 70))
+    staying.shift(40, 0)
+    staying(FRAME)
+    assert staying.box == [100, 50, 100, 100]

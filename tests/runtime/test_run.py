@@ -77,15 +77,30 @@ def test_frames_classes_and_task(detector, tmp_path, capfd):
 def test_tracks_have_ids(detector, tmp_path, capfd):
     pytest.importorskip("scipy", reason="tracking needs SciPy: pip install 'patchskip[track]'")
     words = [tmp_path / "out.mp4", "--task", "track", "--save-mot", tmp_path / "mot.txt", "--json", tmp_path / "o.json"]
-    assert patchskip(capfd, "run", detector, CLIP, *words, "--overlay", "boxes")[0] == 0
+    assert patchskip(capfd, "run", detector, CLIP, *words, "--overlay", "boxes", "--conf", "0.4")[0] == 0
     lines = (tmp_path / "mot.txt").read_text().splitlines()
     # Frame 1 begins the track, frame 2 confirms it.
     assert lines == ["{},1,20.00,1.00,4.00,8.00,0.7200,-1,-1,-1".format(i) for i in range(2, 7)]
     records = [json.loads(line) for line in (tmp_path / "o.json").read_text().splitlines()]
     assert records[0]["detections"] == []
     assert records[1]["detections"] == [{"box": [20, 1, 24, 9], "score": 0.72, "class": 1, "name": "1", "id": 1}]
-    assert patchskip(capfd, "run", detector, CLIP, *words, "--conf", "0.8")[0] == 0
+    # Half of the way from 0.6 to 1, the box would have to be surer than it is to begin a track.
+    assert patchskip(capfd, "run", detector, CLIP, *words, "--conf", "0.6")[0] == 0
     assert (tmp_path / "mot.txt").read_text() == ""
+
+
+@pytest.mark.parametrize("task", ["detect", "track"])
+def test_nobody(detector, tmp_path, capfd, task):
+    """A clip in which nothing is found has results: empty ones, and a video."""
+    if task == "track":
+        pytest.importorskip("scipy", reason="tracking needs SciPy: pip install 'patchskip[track]'")
+    words = [tmp_path / "out.avi", "--task", task, "--save-mot", tmp_path / "mot.txt", "--json", tmp_path / "o.json"]
+    status, out, err = patchskip(capfd, "run", detector, CLIP, *words, "--conf", "0.9")
+    assert (status, err) == (0, "") and out.startswith("6 frames, ")
+    assert (tmp_path / "mot.txt").read_text() == ""
+    records = [json.loads(line) for line in (tmp_path / "o.json").read_text().splitlines()]
+    assert [record["detections"] for record in records[:-1]] == [[]] * 6 and records[-1]["summary"]["frames"] == 6
+    assert cv2.VideoCapture(str(tmp_path / "out.avi")).read()[0]
 
 
 def test_overlay_none_is_the_frame(detector, tmp_path, capfd):

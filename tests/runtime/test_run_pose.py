@@ -64,6 +64,37 @@ def test_nobody(poser, tmp_path, capfd):
     assert all(frame["people"] == [] for frame in records(target)[0])
 
 
+def test_who_leaves_and_comes_back(poser, tmp_path, capfd):
+    """The crop waits where it was."""
+    places = {frame: (40, 60) for frame in range(14) if not 4 <= frame < 10}
+    target = squares(tmp_path, places)
+    assert patchskip(capfd, "run", poser, tmp_path, "--crop", "20,36,48,64", "--json", target)[0] == 0
+    frames, summary = records(target)
+    assert [frame for frame, record in enumerate(frames) if record["people"]] == list(places)
+    assert summary["crop_moves"] == 0 and frames[3]["people"] == frames[10]["people"]
+
+
+def test_two_where_one_was_expected(poser, tmp_path, capfd):
+    """The surer one, in every frame: joints of two persons are not mixed, and the crop does not jump."""
+    target = squares(tmp_path, {frame: (40, 60) for frame in range(8)}, {frame: (60, 80) for frame in range(2, 6)})
+    assert patchskip(capfd, "run", poser, tmp_path, "--crop", "20,36,48,64", "--json", target)[0] == 0
+    frames, summary = records(target)
+    assert all(frame["people"] == frames[0]["people"] and len(frame["people"]) == 1 for frame in frames)
+    assert summary["crop_moves"] == 0
+
+
+def squares(folder, bright, dim=()):
+    """Write 96x128 images with squares of 8 pixels, {frame: (x, y)} -> a path for JSON beside them."""
+    for number in range(max(bright) + 1):
+        frame = np.zeros((128, 96, 3), np.uint8)
+        for places, level in ((dict(dim), 150), (bright, 255)):
+            if number in places:
+                x, y = places[number]
+                frame[y : y + 8, x : x + 8] = level
+        cv2.imwrite(str(folder / "{:02}.png".format(number)), frame)
+    return folder / "out.json"
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [

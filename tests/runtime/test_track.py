@@ -111,6 +111,18 @@ def test_the_camera_is_bumped(shift, kept):
     assert (set(after) == set(before)) == kept and len(after) == 3
 
 
+@pytest.mark.parametrize("shift", [(0, 60), (-150, 37.5)])
+def test_who_knows_of_the_bump_keeps_all_tracks(shift):
+    people = np.array([(50, 50), (150, 60), (250, 250)])
+    scene = Scene()
+    for step in range(10):
+        before = scene(*(people + [2 * step, 0]))
+    scene.tracker.shift(*shift)
+    for step in range(10, 14):
+        after = scene(*(people + [2 * step, 0] + shift))
+        assert after.keys() == before.keys()
+
+
 def test_frames_without_a_look_are_predicted():
     """Looked at every fourth frame, who walks at 2 pixels a frame goes on in between; who is gone goes at the next."""
     scene = Scene()
