@@ -111,6 +111,8 @@ def _train(args: argparse.Namespace, processes) -> int:
         trainer.begin(magnitudes=start is None)
     else:
         trainer.restore(state)
+        if not quiet and args.json != "-":
+            print(f"going on after round {len(trainer.log)} of {rounds}, from {folder}")
     with Progress("train", rounds, quiet) as progress:
 
         def done(number: int, entry: dict) -> None:

@@ -90,6 +90,46 @@ def _conv_transpose(inputs: Sequence[Tensor], size: Size, attributes: Mapping) -
     return full[:, :, top : top + size[0], left : left + size[1]]
 
 
+def _deform_conv(inputs: Sequence[Tensor], size: Size, attributes: Mapping) -> Tensor:
+    """Tap by tap: what it reads, moved and weighted at each output pixel, then its part of the convolution."""
+    x, offset, *mask, weight, bias = inputs
+    kernel, group, parts = weight.shape[2:], attributes.get("group", 1), attributes.get("offset_group", 1)
+    strides, dilations = _pair(attributes, "strides"), _pair(attributes, "dilations")
+    starts = [
+        torch.arange(n, device=x.device, dtype=x.dtype) * stride - begin
+        for n, stride, begin in zip(size, strides, attributes.get("pads", (0, 0, 0, 0)))
+    ]
+    value = bias.view(1, -1, 1, 1)
+    for tap, (ky, kx) in enumerate(np.ndindex(*kernel)):
+        read = []
+        for part, channels in enumerate(x.chunk(parts, 1)):
+            n = part * kernel[0] * kernel[1] + tap
+            place = starts[0].view(1, -1, 1) + ky * dilations[0], starts[1].view(1, 1, -1) + kx * dilations[1]
+            found = _between_pixels(channels, place, (offset[:, 2 * n], offset[:, 2 * n + 1]))
+            read.append(found * mask[0][:, n : n + 1] if mask else found)
+        value = value + F.conv2d(torch.cat(read, 1), weight[:, :, ky : ky + 1, kx : kx + 1], groups=group)
+    return value
+
+
+def _between_pixels(x: Tensor, place: tuple[Tensor, Tensor], moved: tuple[Tensor, Tensor]) -> Tensor:
+    """x [N, C, H, W] at whole pixels `place`, moved by [N, H', W'] rows and columns, bilinearly; 0 outside.
+
+    F.grid_sample, which takes places as shares of the size, would round them.
+    """
+    height, width = x.shape[2:]
+    whole = [distance.detach().floor() for distance in moved]
+    rest = [distance - floor for distance, floor in zip(moved, whole)]
+    value = torch.zeros((), device=x.device)
+    for corner in np.ndindex(2, 2):
+        row, column = (start + floor + next for start, floor, next in zip(place, whole, corner))
+        share = torch.prod(torch.stack([r if next else 1 - r for r, next in zip(rest, corner)]), 0)
+        share = share * ((row >= 0) & (row < height) & (column >= 0) & (column < width))
+        index = (row.clamp(0, height - 1) * width + column.clamp(0, width - 1)).long().flatten(1)[:, None]
+        read = x.flatten(2).gather(2, index.expand(-1, x.shape[1], -1)).view(*x.shape[:2], *row.shape[1:])
+        value = value + share[:, None] * read
+    return value
+
+
 def _separable_conv(inputs: Sequence[Tensor], size: Size, attributes: Mapping) -> Tensor:
     return _pointwise(_conv(inputs[:3], size, attributes), inputs[3:], attributes)
 
@@ -166,6 +206,7 @@ def _image(inputs: Sequence[Tensor], size: Size, attributes: Mapping) -> Tensor:
 OPERATORS: dict[str, Callable[[Sequence[Tensor], Size, Mapping], Tensor]] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
+    "DeformConv": _deform_conv,
     "SeparableConv": _separable_conv,
     "ConcatConv": _concat_conv,
     "MaxPool": _max_pool,

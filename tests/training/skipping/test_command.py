@@ -60,12 +60,12 @@ def test_the_same_seed_gives_the_same_file(train, tmp_path):
     assert (tmp_path / "gates.npz").read_bytes() == one
 
 
-def test_interrupted(train, tmp_path, monkeypatch):
+def test_interrupted(train, tmp_path, monkeypatch, capsys):
     assert train(output="whole.npz") == 0
-    monkeypatch.setattr(checkpoint, "save", after(1, checkpoint.save, KeyboardInterrupt))
-    assert train() == 130 and not (tmp_path / "gates.npz").exists()
-    monkeypatch.undo()
-    assert train() == 0
+    with monkeypatch.context() as interrupting:
+        interrupting.setattr(checkpoint, "save", after(1, checkpoint.save, KeyboardInterrupt))
+        assert train() == 130 and not (tmp_path / "gates.npz").exists()
+    assert train() == 0 and "going on after round 1 of 2" in capsys.readouterr().out
     assert (tmp_path / "gates.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
     logs = [(tmp_path / f"{name}.checkpoint" / "log.json").read_text() for name in ("gates", "whole")]
     assert logs[0] == logs[1]
