@@ -25,6 +25,7 @@ print(library.__file__)
 """
 WITH_THE_PACKAGE = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 MODULE_COMMANDS = [
+    "patchskip.benchmarks.eager",
     "patchskip.benchmarks.layers",
     "patchskip.benchmarks.demo",
     "patchskip.benchmarks.kernels",

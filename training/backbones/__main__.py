@@ -7,7 +7,8 @@ import sys
 
 from patchskip.runtime.errors import PatchskipError, one_line
 
-from . import BACKBONES, backbone
+from . import backbone
+from .filled import add_arguments, filled
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -15,11 +16,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="patchskip.training.backbones", description="Write a backbone as an ordinary ONNX network."
     )
-    parser.add_argument("name", metavar="NAME", help=", ".join(BACKBONES))
+    add_arguments(parser)
     parser.add_argument("-o", "--output", metavar="OUT.onnx", help="default: NAME.onnx")
-    parser.add_argument("--size", nargs=2, type=int, metavar=("H", "W"), help="of the input (default: the network's)")
-    parser.add_argument("--checkpoint", metavar="FILE", help="trained parameters; without it they are random")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of random parameters (0)")
     args = parser.parse_args(argv)
     try:
         write(args)
@@ -30,21 +28,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def write(args: argparse.Namespace) -> None:
-    chosen = backbone(args.name)
-    height, width = args.size or chosen.size
-    if any(n < 1 or n % chosen.stride for n in (height, width)):
-        raise PatchskipError(f"--size {height} {width} does not suit {args.name}; give multiples of {chosen.stride}")
-    model = chosen.build()
-    from .checkpoint import load_checkpoint
-    from .initial import set_random_weights
+    model, size = filled(args.name, args.size, args.checkpoint, args.seed)
     from .onnx_file import write_onnx
 
-    if args.checkpoint:
-        load_checkpoint(model, args.checkpoint)
-    else:
-        set_random_weights(model, chosen.preset, args.seed)
+    chosen = backbone(args.name)
     output = args.output or f"{args.name}.onnx"
-    write_onnx(model, (height, width), chosen.outputs, output)
+    write_onnx(model, size, chosen.outputs, output)
     print(f"wrote {output}; a frame is prepared for it by --preprocess {chosen.preset} of patchskip export")
 
 
