@@ -38,10 +38,16 @@ class PassGate(nn.Module):
         if form.grid:
             patches = form.grid[0] * form.grid[1]
             self.head: nn.Module = nn.Sequential(nn.Linear(form.width, HIDDEN), nn.Linear(HIDDEN, patches))
-        else:
-            self.head = nn.Conv2d(form.width, 1, 1)
-            with torch.no_grad():  # begin with what has changed; what is there by itself can be learned
-                self.embedding.weight[:, form.channels :] = -self.embedding.weight[:, : form.channels]
+            return
+        # Not published: begin with the difference, of which more means less skipping; neighbours do not count yet.
+        self.head = local = nn.Conv2d(form.width, 1, 1)
+        with torch.no_grad():
+            self.embedding.weight[:, form.channels :] = -self.embedding.weight[:, : form.channels]
+            for block in self.blocks:
+                assert isinstance(block, _Block)
+                block.depthwise_norm.weight.zero_()
+                block.pointwise.weight.abs_()
+            local.weight.abs_().neg_()
 
     def forward(self, current: Tensor, previous: Tensor) -> Decision:
         logits = self.logits(current, previous)

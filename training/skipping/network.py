@@ -24,6 +24,7 @@ from .gates import LightGate, cell_means
 from .operators import activate, evaluate
 
 State = dict[str, Tensor]
+Hooks = Mapping[str, Callable[[Tensor], Tensor]]
 
 
 @dataclass
@@ -79,9 +80,12 @@ class SkipNetwork(nn.Module):
             else:
                 self._steps.append(_Skip(self, node, attributes, node.input[1] in kept, macs[node.name]))
 
-    def forward(self, frame: Tensor, state: State) -> Frame:
-        """frame: the model's input, in its own layout with N streams: uint8 [N, H, W, 3] or float32 [N, C, H, W]."""
-        run = _Run(self, state, {self.metadata["inputs"][0]["name"]: frame})
+    def forward(self, frame: Tensor, state: State, hooks: Hooks | None = None) -> Frame:
+        """frame: the model's input, in its own layout with N streams: uint8 [N, H, W, 3] or float32 [N, C, H, W].
+
+        hooks: by layer, what is put in the place of its first input [N, C, H, W].
+        """
+        run = _Run(self, state, {self.metadata["inputs"][0]["name"]: frame}, hooks or {})
         for step in self._steps:
             step(run)
         run.frame.active_macs = (run.macs + self._dense_macs) / self._total
@@ -110,8 +114,8 @@ class SkipNetwork(nn.Module):
 class _Run:
     """One frame on its way: values by tensor name, NCHW for what lies NHWC in the model."""
 
-    def __init__(self, network: SkipNetwork, state: State, inputs: dict[str, Tensor]):
-        self.network, self.state, self.values = network, state, inputs
+    def __init__(self, network: SkipNetwork, state: State, inputs: dict[str, Tensor], hooks: Hooks):
+        self.network, self.state, self.values, self.hooks = network, state, inputs, hooks
         self.local: set[str] = set()  # values that lie NHWC in the model
         self.masks: dict[str, Tensor] = {}
         self.frame = Frame({}, {}, torch.zeros(()))
@@ -214,6 +218,8 @@ class _Skip:
         inputs = [run.get(name) for name in self._inputs]
         if self._op_type == "Image" and self._attributes.get("layout", "NHWC") != "NCHW":
             inputs = [inputs[0].permute(0, 3, 1, 2)]
+        if self.name in run.hooks:
+            inputs[0] = run.hooks[self.name](inputs[0])
         result = evaluate(self._op_type, inputs, size, self._attributes)
         patch, mask = self._attributes["patch"], active
         run.macs = run.macs + self._macs * share(active, patch, size)
