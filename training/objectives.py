@@ -15,7 +15,7 @@ from torch import Tensor
 
 from patchskip.runtime.tasks import detect
 
-SEEN = 0.05  # scores below it are nobody's detection
+SEEN = 0.03  # scores below it are nobody's detection
 MARGIN = 0.5  # share of the way from one frame's features to the next's that a skipped feature may lag
 CONTRAST = 0.1  # weight of the contrast, against the distillation's terms
 
@@ -29,8 +29,8 @@ class Distillation(Protocol):
 class Boxes:
     """A YOLOX-style output, rows [x, y, w, h, objectness, classes...] (runtime/tasks/detect.py).
 
-    score: difference of the scores, as a share of their sum; box: of the numbers that make a box, weighted by the dense
-    score.
+    score: the squared difference of the scores, as a share of their sum: a little of it reorders nothing. box: 1 - IoU,
+    what detections are judged by whatever their size is, weighted by the dense score.
     """
 
     def __init__(self, name: str):
@@ -41,15 +41,23 @@ class Boxes:
         score, sure = _score(rows), _score(wanted)
         seen = (torch.maximum(score, sure) > SEEN).to(rows.dtype)
         total = (sure * seen).sum(1) + 1
-        apart = F.smooth_l1_loss(rows[..., :4], wanted[..., :4], reduction="none", beta=0.1).sum(-1)
         return {
-            "score": ((score - sure).abs() * seen).sum(1) / total,
-            "box": (sure * seen * apart).sum(1) / total,
+            "score": ((score - sure).square() * seen).sum(1) / total,
+            "box": (sure * seen * (1 - _overlap(rows, wanted))).sum(1) / total,
         }
 
 
 def _score(rows: Tensor) -> Tensor:
     return rows[..., 4] * rows[..., 5:].amax(-1)
+
+
+def _overlap(rows: Tensor, wanted: Tensor) -> Tensor:
+    """Intersection over union of the boxes of the same anchors: [N, anchors]."""
+    centres, sides = [r[..., :2] for r in (rows, wanted)], [r[..., 2:4].clamp(-8, 8).exp() for r in (rows, wanted)]
+    low = torch.maximum(*(centre - side / 2 for centre, side in zip(centres, sides)))
+    high = torch.minimum(*(centre + side / 2 for centre, side in zip(centres, sides)))
+    shared = (high - low).clamp(min=0).prod(-1)
+    return shared / (sides[0].prod(-1) + sides[1].prod(-1) - shared)
 
 
 class Values:
