@@ -79,9 +79,14 @@ class Analysis:
         """Side of the patches of a tensor of this size (height, width): what a gate's cell must divide."""
         return patch_of(size, self.size, self.patch)
 
-    def relative_gates(self, threshold: float, feeds: Iterable[np.ndarray] | None = None) -> dict[str, Gate]:
-        """The gates of `convert(gate="delta", threshold=threshold, feeds=feeds)`."""
-        deciding = gated(self.network, self.halo == "full")
+    def relative_gates(
+        self, threshold: float, feeds: Iterable[np.ndarray] | None = None, least: float | None = None
+    ) -> dict[str, Gate]:
+        """The gates of `convert(gate="delta", threshold=threshold, feeds=feeds)`.
+
+        least: share of the multiplications that a layer's gate must be able to stop, `gated`'s if None.
+        """
+        deciding = gated(self.network, self.halo == "full", *([] if least is None else [least]))
         tensors = [entry.tensor for entry in self.entries] + [layer.output for layer in deciding]
         found = scales.measure(self.dense, tensors, _feeds(self.network.graph, self.image, self.recipe, feeds))
         return relative_gates(self.network, deciding, threshold, found)

@@ -323,6 +323,7 @@ class _Emitter:
             "patch": self.options.patch,
             "gate": self.options.gate,
             "threshold": self.options.threshold,
+            "halo": "full" if self.options.halo else "none",
             "inputs": [_describe_input(self.graph, value) for value in self._inputs()],
             "outputs": [{"name": n, "shape": list(self.graph.shapes.get(n, ()))} for n in self.graph.outputs],
             "states": self.states,

@@ -19,6 +19,7 @@ from .. import gate_file, loading
 from ..command import save
 from . import clips, fidelity
 from .evaluate import Evaluator
+from .placing import place
 from .settings import Gates
 from .tuning import Goal, Tuned, Tuning
 
@@ -48,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gates-out", metavar="FILE.npz", help="also write a gates file (default: OUT's name with .npz)"
     )
+    parser.add_argument(
+        "--network",
+        metavar="NET.onnx",
+        help="the network that MODEL was exported from: gates stand at more of its layers then",
+    )
+    parser.add_argument("--patch", type=int, metavar="N", help="with --network: another side of the patches")
     parser.add_argument("--fixed-cells", action="store_true", help="choose thresholds only, leave the cells' sizes")
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="of the search at most (%(default)s)")
     parser.add_argument(
@@ -71,6 +78,8 @@ def main(args: argparse.Namespace) -> int:
     if model.metadata.get("gate") != "delta":
         raise PatchskipError(f"{args.model} is in exact mode and has no thresholds; export it with --gate delta")
     gates = Gates(loading.read(args.model), args.model)
+    if args.patch is not None and not args.network:
+        raise PatchskipError("--patch needs the network that the model was exported from; give it with --network")
     start = gates.given(gate_file.read(args.gates), args.gates) if args.gates else gates.gates
     task = args.task or tasks.guess(model)
     if args.classes and task != "detect":
@@ -81,6 +90,10 @@ def main(args: argparse.Namespace) -> int:
     tasks.create(measure.task, model, **measure.options)  # says at the start what does not fit
     opencv.load().setNumThreads(1)
     seen = clips.read(args.source, model, args.frames, read_crop(args.crop), args.quiet)
+    if args.network:
+        placed = place(args.network, model, start, args.patch, seen[0].frames[:: max(1, len(seen[0].frames) // 8)])
+        gates = Gates(placed, args.network)
+        start = gates.gates
     written = args.gates_out or os.path.splitext(args.output)[0] + ".npz"
 
     with Progress("calibrate", None, args.quiet) as progress:

@@ -9,7 +9,7 @@ FRAMES = 12
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """-> folder with delta.patchskip.onnx, exact.patchskip.onnx, clip/."""
+    """-> folder with network.onnx, delta.patchskip.onnx, exact.patchskip.onnx, clip/."""
     from patchskip.benchmarks.demo_clip import DemoClip
     from patchskip.benchmarks.demo_network import build
     from patchskip.export import convert
@@ -18,6 +18,7 @@ def demo(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("demo")
     network = build(SIZE)
+    save(network, folder / "network.onnx")
     save(convert(network, gate="exact").model, folder / "exact.patchskip.onnx")
     save(convert(network, gate="delta", halo="full", threshold=0.15, input="u8").model, folder / "delta.patchskip.onnx")
     (folder / "clip").mkdir()
