@@ -17,14 +17,17 @@ from ..gate_file import Gate
 
 class Gates:
     """By name: `gates`, as a gates file has them, and `patches`, the sides of their patches, which their cells divide.
-    `pictures`: the names of those that stand at a picture.
+    `sizes`: (height, width) of the tensors that they stand at. `pictures`: the names of those that stand at a picture.
     """
 
     def __init__(self, model: onnx.ModelProto, name: str = "the model"):
         self._model = model
         self.gates: dict[str, Gate] = {}
         self.patches: dict[str, int] = {}
+        self.sizes: dict[str, tuple[int, int]] = {}
         self.pictures: list[str] = []
+        metadata = json.loads(next(entry.value for entry in model.metadata_props if entry.key == "patchskip"))
+        shapes = {layer["name"]: layer["shape"] for layer in metadata["layers"]}
         for node in model.graph.node:
             values = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
             key = _name(node)
@@ -35,6 +38,7 @@ class Gates:
             weights = np.array(values["weights"], np.float32) if "weights" in values else None
             self.gates[key] = Gate(values["threshold"], values.get("cell", 1), weights)
             self.patches[key] = values["patch"]
+            self.sizes[key] = tuple(shapes[key][1:3])
         if not self.gates:
             raise PatchskipError(f"{name} has no gates with a threshold; export it with --gate delta")
 

@@ -49,6 +49,7 @@ class Tuning:
         self._names = list(start)
         self._start, self._evaluator, self._goal, self._say = dict(start), evaluator, goal, say
         self._pictures = [name in gates.pictures for name in self._names]
+        self._groups = _groups([gates.sizes[name] for name in self._names])
         self._cells = [start[name].cell or 1 for name in self._names]
 
     def run(self, rounds: int, cells: bool = True) -> Tuned:
@@ -61,8 +62,12 @@ class Tuning:
         best = min(before, key=price)
         if cells:
             best = self._choose_cells(best, price)
+        if 1 < len(self._groups) < len(self._names):
+            self._say("groups of gates")
+            best = self._descend(best, self._groups, price, rounds // 2)
+            rounds -= rounds // 2
         self._say("each threshold by itself")
-        best = search.descend(self._measure, best, price, rounds, report=self._round)
+        best = self._descend(best, np.eye(len(self._names)), price, rounds)
         after = search.ladder(self._measure, best.x, self._goal.crossed, step=0.25)
         best = self._nearest([best, *after])
         tuned = Tuned(self._gates(best.x), best, self._goal.reached(best), before, after)
@@ -89,6 +94,17 @@ class Tuning:
                     break
                 best = found
         return best
+
+    def _descend(self, start: Point, groups: np.ndarray, price: Price, rounds: int) -> Point:
+        """Rounds over the common factors of `groups` [number, gates], 1 where a gate belongs to one."""
+
+        def measure(factors: Sequence[np.ndarray]) -> list[Point]:
+            points = self._measure([start.x + factor @ groups for factor in factors])
+            return [Point(factor, point.active, point.error) for factor, point in zip(factors, points)]
+
+        begin = Point(np.zeros(len(groups)), start.active, start.error)
+        best = search.descend(measure, begin, price, rounds, report=self._round)
+        return Point(start.x + best.x @ groups, best.active, best.error)
 
     # -- points
 
@@ -122,3 +138,9 @@ class Tuning:
     @staticmethod
     def _describe(point: Point) -> str:
         return f"{point.active:.2%} of the MACs active, error {point.error:.4f}"
+
+
+def _groups(sizes: Sequence[tuple[int, int]]) -> np.ndarray:
+    """[groups, gates]: gates that follow each other on tensors of one size, and so on the same patches, are a group."""
+    numbers = np.cumsum([0, *(one != other for one, other in zip(sizes, sizes[1:]))])
+    return (numbers == np.arange(numbers[-1] + 1)[:, None]).astype(float)

@@ -99,6 +99,7 @@ def test_clips_that_tell_nothing(demo, tmp_path, capsys, make, says):
         (["--task", "none", "--classes", "person"], "--classes is for --task detect"),
         (["--task", "detect", "--crop", "0,0,9,9"], "--crop is for --task pose"),
         (["--task", "pose"], "no outputs of a pose network"),
+        (["--patch", 8], "--patch needs the network"),
     ],
 )
 def test_wrong_usage(demo, capsys, more, says):
@@ -126,3 +127,11 @@ def test_interruption_leaves_nothing(demo, tmp_path):
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert not list(tmp_path.iterdir())
+
+
+def test_more_gates_from_the_network(demo):
+    more = ["--network", demo / "network.onnx", "--patch", 8, "--rounds", 1, "--fixed-cells", "--quiet"]
+    assert calibrate(demo, *more, out="more.patchskip.onnx") == 0
+    gates = Gates(onnx.load(demo / "more.patchskip.onnx"))
+    assert gates.patches["images"] == 8
+    assert set(gates.gates) == set(Gates(onnx.load(demo / "delta.patchskip.onnx")).gates), "with a halo all had one"
