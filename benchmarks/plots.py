@@ -48,6 +48,33 @@ def over_speedup(line, point, label):
     return _svg(parts, label)
 
 
+COLOURS = (DENSE, SKIP, "#b4560f", "#3b5fc0", "#8e3a80")  # of the lines of `frontiers`, in order
+
+
+def frontiers(series, level, label):
+    """Accuracy, 0..1, over cost. series: {name: [(cost, accuracy)]}, by rising cost. level: the dense network's."""
+    every = np.array([point for points in series.values() for point in points], float)
+    left, right = every[:, 0].min() * 0.9, every[:, 0].max() * 1.1
+    low, high = every[:, 1].min(), max(every[:, 1].max(), level)
+    room = max(0.08 * (high - low), 0.005)
+    low, high = low - room, high + room
+    parts = _grid(low, high, "")
+    step = _nice((right - left) / 8)
+    for tick in np.arange(np.ceil(left / step) * step, right, step):
+        x, _ = _place((tick - left) / (right - left), 0)
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick:g} %</text>')
+    parts.append(_line([(0, (level - low) / (high - low)), (1, (level - low) / (high - low))], QUIET))
+    for position, ((name, points), colour) in enumerate(zip(series.items(), COLOURS)):
+        places = [((cost - left) / (right - left), (value - low) / (high - low)) for cost, value in points]
+        parts.append(_line(places, colour))
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in (_place(*p) for p in places)]
+        parts.append(
+            f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - BOTTOM - 8 - 16 * position}" text-anchor="end" fill="{colour}" '
+            f'font-weight="600">{html.escape(name)}</text>'
+        )
+    return _svg(parts, label)
+
+
 def _grid(low, high, unit):
     """Level lines from `low` at the bottom to `high` at the top."""
     parts = []

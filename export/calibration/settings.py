@@ -65,6 +65,10 @@ class Gates:
             for name, gate in self.gates.items()
         }
 
+    def scaled(self, factor: float) -> dict[str, Gate]:
+        """The gates with all thresholds times `factor`."""
+        return {name: replace(gate, threshold=factor * gate.threshold) for name, gate in self.gates.items()}
+
     def model(self, settings: Mapping[str, Gate]) -> onnx.ModelProto:
         """The model with these thresholds and cells; a gate that `settings` does not name is as it was read."""
         result = onnx.ModelProto()

@@ -1,0 +1,41 @@
+"""The frontier of gates: accuracy over active MACs, and what is read off it."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from patchskip.benchmarks import frontier
+
+
+def points(*values):
+    return [{"factor": 1.0, "active_macs": macs, "ap50": ap50} for macs, ap50 in values]
+
+
+def test_cost_at_an_accuracy():
+    line = points((0.02, 0.5), (0.04, 0.7), (0.08, 0.9))
+    assert frontier.cost_at(line, 0.8) == pytest.approx(0.06)
+    assert frontier.cost_at(line, 0.4) == pytest.approx(0.02)
+    assert frontier.cost_at(line, 0.95) is None
+    assert frontier.cost_at(points((0.03, 0.9), (0.06, 0.6)), 0.8) == pytest.approx(0.03)  # less work, more accurate
+
+
+def test_measured_on_the_demo(demo, tmp_path, capsys):
+    words = [f"plain={demo / 'delta.patchskip.onnx'}", "--source", str(demo / "clip"), "--gt", str(demo / "clip.gt.txt")]
+    out, plot = tmp_path / "out.json", tmp_path / "plot.svg"
+    options = ["--factors", "1e-6", "1", "50", "--part", "0.5", "1", "--json", str(out), "--plot", str(plot)]
+    assert frontier.main([*words, *options]) == 0
+    result = json.loads(out.read_text())
+    exact, usual, coarse = result["models"]["plain"]
+    assert exact["ap50"] == pytest.approx(result["dense_ap50"], abs=1e-6)
+    assert exact["active_macs"] > usual["active_macs"] > coarse["active_macs"]
+    assert usual["ap50"] > coarse["ap50"]
+    assert "| plain | 50 |" in capsys.readouterr().out
+    drawing = plot.read_text()
+    ElementTree.fromstring(drawing[: drawing.index("</svg>") + len("</svg>")])
+
+
+@pytest.mark.parametrize("words", [["nameless.onnx"], ["plain=absent.onnx"]])
+def test_bad_input(words, demo, capsys):
+    assert frontier.main([*words, "--source", str(demo / "clip"), "--gt", str(demo / "clip.gt.txt")]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
