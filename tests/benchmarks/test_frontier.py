@@ -21,7 +21,8 @@ def test_cost_at_an_accuracy():
 
 
 def test_measured_on_the_demo(demo, tmp_path, capsys):
-    words = [f"plain={demo / 'delta.patchskip.onnx'}", "--source", str(demo / "clip"), "--gt", str(demo / "clip.gt.txt")]
+    model, clip, truth = (str(demo / name) for name in ("delta.patchskip.onnx", "clip", "clip.gt.txt"))
+    words = [f"plain={model}", "--source", clip, "--gt", truth]
     out, plot = tmp_path / "out.json", tmp_path / "plot.svg"
     options = ["--factors", "1e-6", "1", "50", "--part", "0.5", "1", "--json", str(out), "--plot", str(plot)]
     assert frontier.main([*words, *options]) == 0

@@ -15,7 +15,7 @@ FRAMES, LAPS, LEVELS = 100, 6, 30  # of the clip, how often it is played, grey l
 
 
 def errors(model, frames):
-    """-> 1 - AP50 against the dense network, of the first and of the last lap over the frames, without and with a ramp."""
+    """-> 1 - AP50 against the dense network, of the first and of the last lap, without and with a ramp."""
     options = {"conf": accuracy.CONFIDENCE, "nms": accuracy.NMS, "classes": [accuracy.PERSON]}
     found = []
     for steep in (0, 1):
