@@ -5,6 +5,7 @@
 #include "common/resize_attributes.h"
 #include "computation.h"
 #include "convolution.h"
+#include "deformable.h"
 #include "fused.h"
 
 namespace patchskip {
@@ -224,6 +225,7 @@ std::unique_ptr<Computation> make_computation(const std::string& op_type, const 
   typedef std::unique_ptr<Computation> Pointer;
   if (op_type == "Conv") return make_convolution(a, false);
   if (op_type == "ConvTranspose") return make_convolution(a, true);
+  if (op_type == "DeformConv") return make_deformable(a);
   if (op_type == "MaxPool") return Pointer(new Pooling(a, false));
   if (op_type == "AveragePool") return Pointer(new Pooling(a, true));
   if (op_type == "Resize") return Pointer(new Resizing(a));

@@ -30,8 +30,8 @@ class Floats {
 class Convolution : public PointwiseConvolution {
  public:
   // packed: only compute_packed will be called, so every shape goes to the matrix product.
-  Convolution(const Attributes& a, bool transposed, bool packed)
-      : kernels_(best_kernels()), conv_(a, transposed), packed_(packed) {}
+  Convolution(const ConvolutionAttributes& conv, bool packed)
+      : kernels_(best_kernels()), conv_(conv), packed_(packed) {}
 
   int own_inputs(int) const override { return 3; }
 
@@ -177,11 +177,13 @@ class Convolution : public PointwiseConvolution {
 }  // namespace
 
 std::unique_ptr<Computation> make_convolution(const Attributes& a, bool transposed) {
-  return std::unique_ptr<Computation>(new Convolution(a, transposed, false));
+  return std::unique_ptr<Computation>(new Convolution(ConvolutionAttributes(a, transposed), false));
 }
 
-std::unique_ptr<PointwiseConvolution> make_pointwise_convolution() {
-  return std::unique_ptr<PointwiseConvolution>(new Convolution(NoAttributes(), false, true));
+std::unique_ptr<PointwiseConvolution> make_pointwise_convolution(int group) {
+  ConvolutionAttributes pointwise(NoAttributes(), false);
+  pointwise.group = group;
+  return std::unique_ptr<PointwiseConvolution>(new Convolution(pointwise, true));
 }
 
 }  // namespace patchskip

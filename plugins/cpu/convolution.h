@@ -11,6 +11,6 @@ class PointwiseConvolution : public Computation {
 };
 
 std::unique_ptr<Computation> make_convolution(const Attributes&, bool transposed);
-std::unique_ptr<PointwiseConvolution> make_pointwise_convolution();  // 1x1, stride 1, group 1
+std::unique_ptr<PointwiseConvolution> make_pointwise_convolution(int group = 1);  // 1x1, stride 1
 
 }  // namespace patchskip

@@ -1,5 +1,6 @@
 #include "fused.h"
 
+#include "between.h"
 #include "common/finish_attributes.h"
 #include "convolution.h"
 
@@ -38,27 +39,12 @@ class Fused : public Computation {
 
   void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
                int count) const override {
-    thread_local std::vector<float> values;
-    thread_local std::vector<Segment> inner;
-    ptrdiff_t size = 0;
-    for (int i = 0; i < count; ++i) size += static_cast<ptrdiff_t>(segments[i].x1 - segments[i].x0) * between_.channels;
-    if (static_cast<ptrdiff_t>(values.size()) < size + kAlignment) values.resize(size + kAlignment);
-    float* first = aligned(values.data());
-    inner.clear();
-    float* next = first;
-    for (int i = 0; i < count; ++i) {
-      inner.push_back({segments[i].y, segments[i].x0, segments[i].x1, next});
-      next += static_cast<ptrdiff_t>(segments[i].x1 - segments[i].x0) * between_.channels;
-    }
-    inner_->compute(inputs, n_inputs - 2, finish_.with(nullptr), inner.data(), count);
-    outer_->compute_packed(first, finish, segments, count);
+    const Segment* inner = between(segments, count, between_.channels).data();
+    inner_->compute(inputs, n_inputs - 2, finish_.with(nullptr), inner, count);
+    outer_->compute_packed(inner->out, finish, segments, count);
   }
 
  private:
-  static constexpr int kAlignment = 16;  // floats on a cache line
-
-  static float* aligned(float* p) { return reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(p) + 63) / 64 * 64); }
-
   const std::unique_ptr<Computation> inner_;
   const std::unique_ptr<PointwiseConvolution> outer_;
   FinishAttributes finish_;

@@ -1,4 +1,5 @@
 // Compiled once for each instruction set: -DPS_ISA=avx512, avx2, neon or portable, with the compiler's flags for it.
+#include "deform.h"
 #include "depthwise.h"
 #include "finish.h"
 #include "gemm_conv.h"
@@ -13,8 +14,9 @@ namespace PS_ISA {
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    PS_TEXT(PS_ISA), kLanes, pack_weights,  gemm_conv, depthwise_conv, pool,      resize,        elementwise,
-    channel_copy,    image,  finish_pixels, nonzero,   changed,        cell_sums, image_differs,
+    PS_TEXT(PS_ISA), kLanes,        pack_weights, gemm_conv, depthwise_conv, deform_samples, pool,
+    resize,          elementwise,   channel_copy, image,     finish_pixels,  nonzero,        changed,
+    cell_sums,       image_differs,
 };
 
 }  // namespace PS_ISA

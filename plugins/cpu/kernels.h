@@ -55,6 +55,17 @@ struct DepthwiseConv {
   Finish finish;
 };
 
+// What the taps of a deformable convolution read. `out` is of the output's size; its channels are
+// [group][tap][channel of the group].
+struct DeformSamples {
+  const float *x = nullptr, *offset = nullptr;
+  const float* mask = nullptr;  // null: 1
+  Plane in, out;
+  Window window;
+  int group = 1, offset_group = 1;
+  const float* zeros = nullptr;  // a pixel of X
+};
+
 struct Pool {
   const float* x = nullptr;
   Plane in, out;
@@ -114,6 +125,7 @@ struct Kernels {
                          bool transposed, const Tap* positions, int n_positions, float* packed);
   void (*gemm_conv)(const GemmConv&, const Segment*, int count);
   void (*depthwise_conv)(const DepthwiseConv&, const Segment*, int count);
+  void (*deform_samples)(const DeformSamples&, const Segment*, int count);
   void (*pool)(const Pool&, const Segment*, int count);
   void (*resize)(const Resize&, const Segment*, int count);
   void (*elementwise)(const Elementwise&, const Segment*, int count);

@@ -22,11 +22,50 @@ def _taps(x, kernel, strides, dilations, pads, size, fill):
     return taps
 
 
+def deformed_taps(x, offset, mask, kernel, size, strides, dilations, pads, offset_group):
+    """As `_taps`, each tap moved and weighted at each output pixel -> [kh, kw, H', W', C].
+
+    x [1, H, W, C]; offset [1, H', W', offset_group * kh * kw * 2]: rows, then columns, that a tap is moved by; mask
+    [1, H', W', offset_group * kh * kw], or None: 1. Between pixels a tap reads bilinearly, outside the tensor 0 (ONNX
+    DeformConv).
+    """
+    x = x[0].astype(np.float64)
+    height, width, channels = x.shape
+    form = tuple(size) + (offset_group,) + tuple(kernel)
+    offset = offset[0].astype(np.float64).reshape(form + (2,))
+    mask = np.ones(form) if mask is None else mask[0].astype(np.float64).reshape(form)
+    taps = np.zeros(tuple(kernel) + tuple(size) + (channels,), np.float64)
+    rows, cols = (np.arange(n) * s - b for n, s, b in zip(size, strides, pads))
+    for g, ky, kx in np.ndindex(offset_group, *kernel):
+        part = slice(g * channels // offset_group, (g + 1) * channels // offset_group)
+        at = (
+            rows[:, None] + ky * dilations[0] + offset[:, :, g, ky, kx, 0],
+            cols[None, :] + kx * dilations[1] + offset[:, :, g, ky, kx, 1],
+        )
+        for corner in np.ndindex(2, 2):
+            y, xx = (np.floor(a) + c for a, c in zip(at, corner))
+            share = np.prod([1 - np.abs(a - n) for a, n in zip(at, (y, xx))], axis=0) * mask[:, :, g, ky, kx]
+            inside = (y >= 0) & (y < height) & (xx >= 0) & (xx < width)
+            y, xx = (np.where(inside, n, 0).astype(np.int64) for n in (y, xx))
+            taps[ky, kx][..., part] += share[..., None] * np.where(inside[..., None], x[y, xx][..., part], 0)
+    return taps
+
+
 def conv(x, weight, bias, size, strides, dilations, pads, group):
     """weight [M, C/group, kh, kw] -> [1, H', W', M] float64."""
-    taps = _taps(x, weight.shape[2:], strides, dilations, pads, size, 0.0)
+    return weighted_taps(_taps(x, weight.shape[2:], strides, dilations, pads, size, 0.0), weight, bias, group)
+
+
+def deform_conv(x, offset, mask, weight, bias, size, strides, dilations, pads, group, offset_group):
+    """weight [M, C/group, kh, kw] -> [1, H', W', M] float64; offset, mask as of `deformed_taps`."""
+    taps = deformed_taps(x, offset, mask, weight.shape[2:], size, strides, dilations, pads, offset_group)
+    return weighted_taps(taps, weight, bias, group)
+
+
+def weighted_taps(taps, weight, bias, group):
+    """taps [kh, kw, H', W', C], weight [M, C/group, kh, kw] -> [1, H', W', M] float64."""
     inputs, outputs = weight.shape[1], weight.shape[0] // group
-    result = np.empty(tuple(size) + (weight.shape[0],), np.float64)
+    result = np.empty(taps.shape[2:4] + (weight.shape[0],), np.float64)
     for g in range(group):
         part = weight[g * outputs : (g + 1) * outputs].astype(np.float64)
         result[..., g * outputs : (g + 1) * outputs] = np.einsum(

@@ -132,6 +132,12 @@ def evaluate(op_type, inputs, size, activation="None", activation_params=(), res
     elif op_type in ("Conv", "ConvTranspose"):
         convolve = operators.conv if op_type == "Conv" else operators.conv_transpose
         value = convolve(x, inputs[1], inputs[2], size, strides, dilations, pads, attributes.get("group", 1))
+    elif op_type == "DeformConv":
+        own = inputs[:-1] if residual != "none" else inputs
+        *offset_and_mask, weight, bias = own[1:]
+        offset, mask = offset_and_mask if len(own) == 5 else (offset_and_mask[0], None)
+        groups = attributes.get("group", 1), attributes.get("offset_group", 1)
+        value = operators.deform_conv(x, offset, mask, weight, bias, size, strides, dilations, pads, *groups)
     elif op_type == "MaxPool":
         value = operators.max_pool(x, kernel, size, strides, dilations, pads)
     elif op_type == "AveragePool":

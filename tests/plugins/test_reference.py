@@ -10,15 +10,15 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
-from opcases import bounds, convolution, local
+from opcases import bounds, convolution, deformable, local
 from opcases.problems import full, problem
 
 from patchskip.plugins.reference import patches
 
-STANDARD = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "Resize", "Concat", "Add", "Mul")
+STANDARD = ("Conv", "ConvTranspose", "DeformConv", "MaxPool", "AveragePool", "Resize", "Concat", "Add", "Mul")
 CASES = [
     spec
-    for spec in convolution.CASES + local.CASES
+    for spec in convolution.CASES + deformable.CASES + local.CASES
     if spec.op_type in STANDARD and not spec.cell and spec.mask in ("random", "full")
 ]
 
@@ -26,6 +26,7 @@ CASES = [
 ATTRIBUTES = {
     "Conv": ("kernel_shape", "strides", "dilations", "pads", "group"),
     "ConvTranspose": ("kernel_shape", "strides", "dilations", "pads", "group"),
+    "DeformConv": ("kernel_shape", "strides", "dilations", "pads", "group", "offset_group"),
     "MaxPool": ("kernel_shape", "strides", "dilations", "pads"),
     "AveragePool": ("kernel_shape", "strides", "pads", "count_include_pad"),
     "Resize": ("mode", "coordinate_transformation_mode", "nearest_mode"),
@@ -80,6 +81,9 @@ def onnx_nodes(case):
         attributes["ceil_mode"] = int(tuple(whole) != tuple(size))
     if op_type == "Resize":
         operands += ["", "", "sizes"]
+    if op_type == "DeformConv":
+        x, offset, *mask, weight, bias = operands
+        operands = [x, weight, offset, bias, *mask]
     nodes = [helper.make_node(op_type, operands, ["value"], **attributes)]
     activation = {"None": "Identity", "SiLU": None}.get(call.get("activation", "None"), call.get("activation"))
     source = "value"

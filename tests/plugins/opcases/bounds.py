@@ -56,6 +56,8 @@ def _operator(op_type, inputs, size, attributes, dtype):
         weight = inputs[1]
         terms = weight[0].size if op_type == "Conv" else weight[:, 0].size // attributes["group"]
         return (4 + 2 * math.sqrt(terms)) * U * magnitude, value
+    if op_type == "DeformConv":
+        return _deform_conv(inputs, size, dtype, **attributes), value
     if op_type == "AveragePool":
         magnitude = evaluate(op_type, [np.abs(inputs[0])], size, **attributes)
         terms = attributes["kernel_shape"][0] * attributes["kernel_shape"][1]
@@ -78,6 +80,22 @@ def _pointwise_of(op_type, inputs, size, dtype, inner_activation="None", inner_a
     between = np.abs(evaluate(first, own, size, activation, inner_activation_params, **attributes))
     weight, terms = np.abs(weight[:, :, 0, 0]).T.astype(np.float64), weight.shape[1]
     return inner @ weight + (4 + 2 * math.sqrt(terms)) * U * (between @ weight + np.abs(bias))
+
+
+def _deform_conv(inputs, size, dtype, kernel_shape, strides, dilations, pads, group, offset_group):
+    """A tap's error, as the convolution passes it on, and the convolution's own."""
+    *own, weight, bias = (np.abs(v) for v in inputs)
+    offset, mask = inputs[1], own[2] if len(own) == 3 else None
+    form = kernel_shape, size, strides, dilations
+    between = operators.deformed_taps(own[0], offset, mask, *form, pads, offset_group)
+    # A share errs by a few u, however small it is: by a few u times the largest of the four pixels.
+    wide = [n + 2 for n in own[0].shape[1:3]]
+    largest = operators.max_pool(np.pad(own[0], ((0, 0), (2, 2), (2, 2), (0, 0))), (3, 3), wide, (1, 1), (1, 1), (0,) * 4)
+    error = 12 * U * operators.deformed_taps(largest, offset, mask, *form, [n + 1 for n in pads], offset_group)
+    if dtype != np.float32:
+        error = error + _half_unit(between + error)
+    terms = weight[0].size
+    return operators.weighted_taps(error + (4 + 2 * math.sqrt(terms)) * U * between, weight, 0 * bias, group) + U * 4 * bias
 
 
 def _activation(error, value, result, activation, params):

@@ -1,10 +1,10 @@
 """The list of cases, of every operator: what each implementation must pass."""
 
-from . import convolution, fused, gates, grids, local
+from . import convolution, deformable, fused, gates, grids, local
 from .problems import full, needs_cache, problem, without_cache
 from .specs import Skip
 
-CASES = convolution.CASES + local.CASES + fused.CASES + gates.CASES + grids.CASES
+CASES = convolution.CASES + deformable.CASES + local.CASES + fused.CASES + gates.CASES + grids.CASES
 
 _names = [spec.name for spec in CASES]
 assert len(set(_names)) == len(_names), sorted({name for name in _names if _names.count(name) > 1})

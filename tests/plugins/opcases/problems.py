@@ -110,6 +110,8 @@ def _skip(spec, dtype):
     active = make_mask(spec.mask, patches.grid(base, patch), rng)
     picture = spec.op_type == "Image"
     operands = [_activation(spec, i, shape, active, patch, base, rng) for i, shape in enumerate(spec.inputs)]
+    if spec.op_type == "DeformConv":
+        operands[1] = operands[1] * np.float32(max(spec.inputs[0][:2]) if spec.far else 1.5)
     operands = operands if picture else [rounded(x, dtype) for x in operands]
     weights = [rounded(w, dtype) if w.ndim > 1 else w for w in _weights(spec, rng)]
     constants = tuple(range(2 + len(operands), 2 + len(operands) + len(weights)))
@@ -197,6 +199,7 @@ def _weights(spec, rng):
     c_in, c_out = sum(shape[2] for shape in spec.inputs), spec.output[2]
     shapes = {
         "Conv": lambda: [(c_out, c_in // group) + kernel],
+        "DeformConv": lambda: [(c_out, spec.inputs[0][2] // group) + kernel],
         "ConvTranspose": lambda: [(c_in, c_out // group) + kernel],
         "SeparableConv": lambda: [(c_in, 1) + kernel, (c_out, c_in, 1, 1)],
         "ConcatConv": lambda: [(c_out, c_in, 1, 1)],

@@ -21,6 +21,7 @@ class Skip(NamedTuple):
     weights: str = ""  # of the gate: one of WEIGHTS
     cache: str = "random"  # or "nan", or "nan unweighted": some of it, in a channel whose weight is 0
     dtype: str = "float32"  # of the first activation
+    far: bool = False  # DeformConv's offsets: as large as the tensor, or a few pixels?
 
 
 class Mask(NamedTuple):
