@@ -16,6 +16,7 @@ const OpType kOpTypes[] = {
     {"ConvTranspose", plan_conv, pack_conv},
     {"SeparableConv", plan_separable, pack_separable},
     {"ConcatConv", plan_concat_conv, pack_concat_conv},
+    {"DeformConv", plan_deform, pack_deform},
     {"Add", plan_pointwise, nullptr},
     {"Mul", plan_pointwise, nullptr},
     {"Identity", plan_pointwise, nullptr},

@@ -124,6 +124,7 @@ void plan_channel_map(SkipNode*);
 void plan_concat(SkipNode*);
 void plan_concat_conv(SkipNode*);
 void plan_conv(SkipNode*);
+void plan_deform(SkipNode*);
 void plan_depthwise(SkipNode*);
 void plan_flatten(SkipNode*);
 void plan_image(SkipNode*);
@@ -135,6 +136,7 @@ void plan_separable(SkipNode*);
 void pack_channel_map(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
 void pack_concat_conv(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
 void pack_conv(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
+void pack_deform(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
 void pack_depthwise(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
 void pack_separable(const Attributes&, const Tensor* inputs, int n_inputs, ps_dtype, Constants*);
 

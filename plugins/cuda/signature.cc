@@ -40,6 +40,7 @@ const std::vector<Operator>& operators() {
         "dilations",
         "pads",
         "group",
+        "offset_group",
         "inner_activation",
         "inner_activation_params",
         "count_include_pad",

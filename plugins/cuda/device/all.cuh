@@ -6,6 +6,7 @@
 #include "conv.cuh"
 #include "conv_tensor.cuh"
 #include "copy.cuh"
+#include "deform.cuh"
 #include "depthwise.cuh"
 #include "flatten.cuh"
 #include "gate.cuh"

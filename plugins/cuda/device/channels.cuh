@@ -17,6 +17,10 @@ struct Channels<4> {
   PS_DEVICE Vec<4> load(const T* p) {
     return load4(p);
   }
+  template <typename T>
+  PS_DEVICE void store(const Vec<4>& values, T* p) {
+    store4(p, values);
+  }
   // Finishes values of channel `channel` and those behind it, which lie at place `at` of the tensor, and stores them.
   template <typename T>
   PS_DEVICE void finish(const Finish& f, const Vec<4>& values, int channel, long long at, T* out) {
@@ -31,8 +35,12 @@ struct Channels<1> {
     return {{cuda::load(p)}};
   }
   template <typename T>
+  PS_DEVICE void store(const Vec<1>& value, T* p) {
+    cuda::store(p, value.v[0]);
+  }
+  template <typename T>
   PS_DEVICE void finish(const Finish& f, const Vec<1>& value, int channel, long long at, T* out) {
-    store(out + at, finished<T>(f, value.v[0], channel, at));
+    cuda::store(out + at, finished<T>(f, value.v[0], channel, at));
   }
 };
 

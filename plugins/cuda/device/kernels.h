@@ -7,6 +7,7 @@
 #include "concat_params.h"
 #include "conv_params.h"
 #include "copy_params.h"
+#include "deform_params.h"
 #include "depthwise_params.h"
 #include "flatten_params.h"
 #include "gate_params.h"
@@ -52,6 +53,7 @@
   PS_CONV_TENSOR(KERNEL, 128x32, 128, 3)                                   \
   PS_CONV_TENSOR(KERNEL, 32x32, 32, 8)                                     \
   KERNEL(copy, CopyParams, 256, 4, copy_words)                             \
+  PS_PER_TYPE(KERNEL, deform, DeformParams, 256, 4, deform)                \
   PS_PER_TYPE(KERNEL, depthwise, DepthwiseParams, 128, 8, depthwise)       \
   PS_DEPTHWISE(KERNEL, depthwise_3x3, 8, 3, 1, 1)                          \
   PS_DEPTHWISE(KERNEL, depthwise_3x3_tile, 6, 3, 1, 2)                     \

@@ -44,7 +44,7 @@ IMPLEMENTATIONS = (
     + [Implementation("aarch64-" + isa, functools.partial(Runner, "aarch64", isa)) for isa in ("neon", "portable")]
 )
 
-CONVOLUTIONS = ("Conv", "ConvTranspose", "SeparableConv", "ConcatConv")
+CONVOLUTIONS = ("Conv", "ConvTranspose", "DeformConv", "SeparableConv", "ConcatConv")
 
 
 def _has_activations(spec):
