@@ -27,6 +27,7 @@ ACTIVATIONS = {
     "SiLU": 19,
 }
 STORE = 6  # of every output value: bias or sum, conversion, address
+PLACE = 60  # of every place that a DeformConv's tap reads: its four pixels and their shares
 
 
 @dataclass
@@ -125,19 +126,24 @@ class Geometry:
         return min(launch.blocks, math.ceil(units)) * launch.threads / 32
 
 
+def summed_channels(node: Node) -> int:
+    """That a convolution's sums read: not those that say where a deformable one reads."""
+    return sum(shape[-1] for shape, _ in (node.own[:1] if node.op_type == "DeformConv" else node.own))
+
+
 def dense_layers(node: Node) -> list[tuple[float, float, bool]]:
     """-> (MACs, bytes, is it depthwise?) of each layer that the node would be in a dense network of its types."""
     g = Geometry(node, 1)
     a, out = node.attributes, g.out_bytes * (1 + (node.residual is not None))
     read = [math.prod(shape) * dtype.itemsize for shape, dtype in node.own]
-    channels = sum(shape[-1] for shape, _ in node.own)
+    channels = summed_channels(node)
     if node.op_type == "SeparableConv":
         inner = g.pixels * channels
         return [
             (inner * g.taps, read[0] + (inner + channels * g.taps) * g.value_bytes, True),
             (inner * g.channels, (inner + channels * g.channels) * g.value_bytes + out, False),
         ]
-    if node.op_type not in ("Conv", "ConvTranspose", "ConcatConv"):
+    if node.op_type not in ("Conv", "ConvTranspose", "ConcatConv", "DeformConv"):
         return [(0, sum(read) + out, False)]
     group = a.get("group", 1)
     steps = math.prod(a.get("strides") or [1, 1]) if node.op_type == "ConvTranspose" else 1
@@ -151,13 +157,15 @@ def _conv(g, launch):
     a, tile = g.attributes, [int(side) for side in re.findall(r"(\d+)x(\d+)", launch.kernel)[0]]
     fused = a["op_type"] in ("SeparableConv", "ConcatConv")
     group, taps = (1, 1) if fused else (a.get("group", 1), g.taps)
-    channels = sum(shape[-1] for (shape, _) in g.node.own)
+    channels = summed_channels(g.node)
     steps = math.prod(a.get("strides") or [1, 1]) if a["op_type"] == "ConvTranspose" else 1
     terms, outputs = taps / steps * channels // group, g.channels // group
     units = math.ceil(g.slots / steps / tile[0]) * steps * group * math.ceil(outputs / tile[1])
     if a["op_type"] == "SeparableConv":  # from workspace
         read = g.pixels * channels * g.value_bytes
         constants = g.value_bytes * channels * g.channels + 4 * g.channels
+    elif a["op_type"] == "DeformConv":
+        read, constants = g.pixels * taps * channels * g.value_bytes, 4 * a["constants"]
     else:
         read = sum(g.read_bytes(own) for own in g.node.own)
         constants = 4 * a["constants"]
@@ -187,6 +195,18 @@ def _depthwise(g, launch):
         operations=operations,
         bytes=g.read_bytes(g.node.own[0]) + (taps * dtype.itemsize + 4) * own[-1] + values * dtype.itemsize + more,
         warps=g.warps(launch, g.slots * own[-1] / _width(launch) / launch.threads),
+    )
+
+
+def _deform(g, launch):
+    """What a DeformConv's taps read, to workspace. Its pixels of X are taken for those of its kernel."""
+    values = g.pixels * g.taps * summed_channels(g.node)
+    x, *samples = g.node.own
+    return Work(
+        launch.kernel,
+        operations=values * (STORE + 4 + PLACE / _width(launch)),
+        bytes=g.read_bytes(x) + sum(g.read_bytes(own, False) for own in samples) + values * g.value_bytes,
+        warps=g.warps(launch, g.slots / g.pixels * values / _width(launch) / launch.threads),
     )
 
 
@@ -253,6 +273,7 @@ def _width(launch):
 # Pattern of a kernel's name -> its work.
 KERNELS = [
     (r"conv_.*", _conv),
+    (r"deform_.*", _deform),
     (r"depthwise.*", _depthwise),
     (r"(pointwise|flatten|image|concat|channel_map)_.*", _local(lambda g: 1)),
     (r"resize_.*", _local(lambda g: 8 if g.attributes["mode"] == "linear" else 1)),

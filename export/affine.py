@@ -78,17 +78,23 @@ def _per_channel(value: np.ndarray, channels: int) -> np.ndarray | None:
 
 def _has_constant_weights(graph: Graph, node: Node) -> bool:
     return (
-        node.op_type in ("Conv", "ConvTranspose")
+        node.op_type in ("Conv", "ConvTranspose", "DeformConv")
         and not node.domain
-        and all(name in graph.constants for name in node.inputs[1:] if name)
+        and all(name in graph.constants for name in _weight_names(node))
         and graph.constants[node.inputs[1]].dtype == np.float32
     )
 
 
+def _weight_names(conv: Node) -> list[str]:
+    """Of the weights and, if there is one, the bias."""
+    at = 3 if conv.op_type == "DeformConv" else 2
+    return [conv.inputs[1], *filter(None, conv.inputs[at : at + 1])]
+
+
 def _scaled(graph: Graph, conv: Node, outputs: list[str], scale: np.ndarray, shift: np.ndarray) -> Node:
-    weight = graph.constants[conv.inputs[1]].astype(np.float64)
-    bias = graph.constants[conv.inputs[2]].astype(np.float64) if len(conv.inputs) > 2 and conv.inputs[2] else 0.0
-    if conv.op_type == "Conv":
+    weight, *given = (graph.constants[name].astype(np.float64) for name in _weight_names(conv))
+    bias = given[0] if given else 0.0
+    if conv.op_type != "ConvTranspose":
         weight = weight * scale[:, None, None, None]
     else:  # [C, M/group, kh, kw]: the outputs of group g are the second axis of its inputs' rows
         per_group = scale.reshape(conv.get("group", 1), 1, weight.shape[1], 1, 1)
@@ -97,6 +103,8 @@ def _scaled(graph: Graph, conv: Node, outputs: list[str], scale: np.ndarray, shi
         graph.add_constant(outputs[0] + suffix, value.astype(np.float32))
         for suffix, value in ((".weight", weight), (".bias", bias * scale + shift))
     ]
+    if conv.op_type == "DeformConv":  # X, W, offset, B, mask
+        names = [names[0], conv.inputs[2], names[1], *conv.inputs[4:]]
     return Node(conv.op_type, [conv.inputs[0], *names], outputs[:1], dict(conv.attributes), conv.name)
 
 

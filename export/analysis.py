@@ -29,6 +29,8 @@ from .normalise import normalise
 from .pass_gates import Form, TrainedGate
 from .pass_places import Place, fitting, place
 
+DEFAULT_RADIUS = 2
+
 
 @dataclass
 class Analysis:
@@ -43,6 +45,7 @@ class Analysis:
     image: str
     patch: int
     halo: str
+    deform_radius: int
     input: str
     preset: str | None
     recipe: dict | None
@@ -110,7 +113,7 @@ class Analysis:
             learned, plain = pass_gates or {}, gates or {}
             plain = {**plain, **{entry.tensor: 0.0 for entry in self.entries if entry.tensor in learned}}
             found = given_gates(self.network, self.candidates(), plain, self.patch_of, source)
-            options = Options(self.patch, "delta", threshold, found, halo=self.halo == "full")
+            options = Options(self.patch, "delta", threshold, found, self.halo == "full", self.deform_radius)
             options.pass_gates = fitting(self.network, learned, self.patch_of, found.keys() - set(self.pictures))
         options.u8 = self.input == "u8"
         options.image_attributes = preprocess.image_attributes(self.recipe) if self.recipe else {}
@@ -124,13 +127,14 @@ def analyse(
     input_size: tuple[int, int] | None = None,
     patch: int = 16,
     halo: str = "none",
+    deform_radius: int = DEFAULT_RADIUS,
     input: str = "float",
     preset: str = "auto",
     name: str = "the model",
     metadata: Mapping | None = None,
 ) -> Analysis:
     """Find out what of a network can skip. The arguments are those of `convert`. Raises PatchskipError."""
-    _check_options(patch, halo, input)
+    _check_options(patch, halo, deform_radius, input)
     loading.check(model, name)
     if input_size is not None:
         model = set_input_size(model, input_size)
@@ -146,13 +150,15 @@ def analyse(
     recipe = preprocess.PRESETS[chosen] if graph.shapes[image][1] == 3 else None
     if input == "u8" and (recipe is None or sum(entry.tensor in graph.inputs for entry in network.entries) > 1):
         raise PatchskipError(f"--input u8 needs a network with one image input of 3 channels; {name} has not")
-    chosen_preset = chosen if recipe else None
-    return Analysis(model, network, image, patch, halo, input, chosen_preset, recipe, dict(metadata or {}))
+    how = (image, patch, halo, deform_radius, input, chosen if recipe else None, recipe)
+    return Analysis(model, network, *how, dict(metadata or {}))
 
 
-def _check_options(patch: int, halo: str, input: str) -> None:
+def _check_options(patch: int, halo: str, deform_radius: int, input: str) -> None:
     if patch < 1 or patch & (patch - 1) or patch > 256:
         raise PatchskipError(f"--patch {patch} is not a power of two from 1 to 256; 16 suits most networks")
+    if deform_radius < 0:
+        raise PatchskipError(f"--deform-radius {deform_radius} is not a distance; give 0 or more")
     for option, value, known in (("halo", halo, ("full", "none")), ("input", input, ("float", "u8"))):
         if value not in known:
             raise PatchskipError(f"--{option} {value} is not known; choose {' or '.join(known)}")

@@ -13,6 +13,7 @@ from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_path, atomic_text
 
 from . import coverage, gate_file, loading, pass_gates
+from .analysis import DEFAULT_RADIUS
 from .convert import DEFAULT_THRESHOLDS, convert
 from .preprocess import PRESETS
 
@@ -51,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="delta: does a change reach the pixels whose kernels touch it, or its own place alone?",
     )
+    parser.add_argument(
+        "--deform-radius",
+        type=int,
+        metavar="PIXELS",
+        help=f"delta, --halo full: how far a deformable convolution's offsets are followed ({DEFAULT_RADIUS})",
+    )
     parser.add_argument("--source", metavar="VIDEO", help="delta: take the layers' means from these frames")
     parser.add_argument(
         "--input",
@@ -72,6 +79,8 @@ def main(args: argparse.Namespace) -> int:
         raise PatchskipError(
             "--threshold, --gates, --pass-gates and --source are for --gate delta; the gate asked for is exact"
         )
+    if args.deform_radius is not None and (args.gate == "exact" or args.halo == "none"):
+        raise PatchskipError("--deform-radius is for --gate delta --halo full; nothing else follows offsets so far")
     if args.gates and (args.threshold is not None or args.source):
         raise PatchskipError("--gates holds the thresholds; leave --threshold and --source out")
     output = args.output or os.path.splitext(args.model)[0] + ".patchskip.onnx"
@@ -87,6 +96,7 @@ def main(args: argparse.Namespace) -> int:
         gates=gate_file.read(args.gates) if args.gates else None,
         pass_gates=pass_gates.read(args.pass_gates) if args.pass_gates else None,
         halo=args.halo,
+        deform_radius=DEFAULT_RADIUS if args.deform_radius is None else args.deform_radius,
         input=args.input,
         preset=args.preprocess,
         feeds=_frames(args, model) if args.source else None,

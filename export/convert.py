@@ -11,7 +11,7 @@ import onnx
 from patchskip.runtime.errors import PatchskipError
 
 from . import coverage
-from .analysis import analyse
+from .analysis import DEFAULT_RADIUS, analyse
 from .gate_file import Gate
 from .pass_gates import TrainedGate
 
@@ -36,6 +36,7 @@ def convert(
     gates: Mapping[str, float | Gate] | None = None,
     pass_gates: Mapping[str, TrainedGate] | None = None,
     halo: str = "none",
+    deform_radius: int = DEFAULT_RADIUS,
     input: str = "float",
     preset: str = "auto",
     feeds: Iterable[np.ndarray] | None = None,
@@ -49,6 +50,8 @@ def convert(
     DEFAULT_THRESHOLDS for `halo`) or `gates` (by name; a number is a threshold, absolute).
     pass_gates: gates of PASS by name, in delta mode: alone, or with `gates` or `threshold` for the other places.
     halo: "full", or "none": in delta mode a change spreads to the pixels that stand in its place alone.
+    deform_radius: in delta mode with the full halo, a change is followed as if a deformable convolution's taps were
+    moved by at most so many pixels of its input; in exact mode any change reaches all of its output.
     input: "float" keeps the network's input, "u8" takes the frame itself, uint8 [1, H, W, 3] BGR.
     preset: what is done to a frame, of `preprocess.PRESETS`, or "auto".
     feeds: frames, uint8 BGR [H, W, 3] of the input's size, from which magnitudes are taken; generated ones if None.
@@ -67,6 +70,7 @@ def convert(
         input_size=input_size,
         patch=patch,
         halo=halo,
+        deform_radius=deform_radius,
         input=input,
         preset=preset,
         name=name,

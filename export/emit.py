@@ -43,6 +43,7 @@ class Options:
     gates: Mapping[str, Gate] = field(default_factory=dict)
     pass_gates: Mapping[str, TrainedGate] = field(default_factory=dict)
     halo: bool = True
+    radius: int | None = None  # of deformable convolutions (geometry.windows)
     u8: bool = False
     image_attributes: Mapping = field(default_factory=dict)  # with u8: channels, scale, bias
     extra: Mapping = field(default_factory=dict)  # further metadata
@@ -57,7 +58,7 @@ class _Emitter:
     def __init__(self, network: Network, image: Size, options: Options):
         self.network, self.graph, self.options = network, network.graph, options
         self.names = Names(self.graph.names.taken)  # of its own: a network may be emitted again
-        self.masks = Masks(image, options.patch, options.halo, self.names.new)
+        self.masks = Masks(image, options.patch, options.halo, options.radius, self.names.new)
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
         self.state_inputs: list[ValueInfoProto] = []
@@ -96,7 +97,10 @@ class _Emitter:
             self._outputs(),
             [*self._constants(), *self.initializers],
         )
-        opsets = [helper.make_opsetid(d, v) for d, v in self.graph.opsets.items()] + [helper.make_opsetid(DOMAIN, 1)]
+        # Our own Transpose, Reshape and Identity are those of opset 13, which every runtime knows.
+        newest = None if self.network.dense else 13
+        opsets = [helper.make_opsetid(d, min(v, newest or v)) for d, v in self.graph.opsets.items()]
+        opsets.append(helper.make_opsetid(DOMAIN, 1))
         # IR 4 allows initializers that are no inputs; ONNX Runtime 1.10 reads up to 8.
         version = min(max(self.graph.ir_version, 4), 8)
         model = helper.make_model(graph, opset_imports=opsets, ir_version=version, producer_name="patchskip")
@@ -160,7 +164,6 @@ class _Emitter:
             for kind, w in zip(_WEIGHTS[-len(layer.weights) :], layer.weights)
         ]
         inputs = [self.nhwc[name] for name in layer.inputs]
-        own = len(inputs) - ("residual" in layer.attributes) if layer.op_type == "ConcatConv" else 1
         flat = layer.op_type == "Flatten"
         y = layer.output if flat else self._local(layer.output)
         cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else _NO_CACHE
@@ -170,7 +173,7 @@ class _Emitter:
         self.nodes += self.masks.nodes(active.name)
         if layer.name in self.options.gates:
             outputs.append(self.masks.of[layer.output].name)
-        self._patch_skip(layer, active, [cache, *inputs[:own], *weights, *inputs[own:]], outputs)
+        self._patch_skip(layer, active, [cache, *inputs[: layer.own], *weights, *inputs[layer.own :]], outputs)
         if not flat and self._needs_nchw(layer.output):
             self._to_nchw(layer.output, layer.output, layer.shape)
 

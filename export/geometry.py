@@ -57,16 +57,32 @@ def overlap(n_in: int, n_out: int) -> Window:
     return Window(n_in, n_out, 0, n_in - 1)
 
 
-def windows(op_type: str, attributes: dict, index: int, size_in: Size, size_out: Size, halo: bool = True):
-    """-> (rows' window, columns' window) of activation input `index` (0 is the first that is no weight)."""
+def windows(
+    op_type: str,
+    attributes: dict,
+    index: int,
+    size_in: Size,
+    size_out: Size,
+    halo: bool = True,
+    radius: int | None = None,
+):
+    """-> (rows' window, columns' window) of activation input `index` (0 is the first that is no weight).
+
+    radius: by how many pixels the taps of a DeformConv are moved at most, as far as changes are followed; None: it
+    reads everything.
+    """
     if op_type == "Flatten":  # active lies on the first tensor's grid
         return tuple(overlap(n_in, n_out) for n_in, n_out in zip(size_in, size_out))
     if index > 0:  # the residual, or another operand
         return POINTWISE, POINTWISE
-    if op_type in ("Conv", "ConvTranspose", "MaxPool", "AveragePool"):
+    if op_type == "DeformConv" and halo and radius is None:
+        return tuple(Window(0, 1, 0, n_in - 1) for n_in in size_in)
+    if op_type in ("Conv", "ConvTranspose", "DeformConv", "MaxPool", "AveragePool"):
         form = transposed if op_type == "ConvTranspose" else kernel
         geometry = (attributes[name] for name in ("kernel_shape", "strides", "dilations", "pads"))
-        return tuple(form(k, s, d, b, halo) for k, s, d, b in zip(*geometry))
+        reads = [form(k, s, d, b, halo) for k, s, d, b in zip(*geometry)]
+        moved = radius or 0 if op_type == "DeformConv" and halo else 0
+        return tuple(w._replace(low=w.low - moved, high=w.high + moved) for w in reads)
     if op_type == "Resize":
         modes = (attributes[name] for name in ("mode", "coordinate_transformation_mode", "nearest_mode"))
         mode, coordinates, nearest = modes

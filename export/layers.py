@@ -17,7 +17,8 @@ class NotLocal(Exception):
 
 @dataclass(eq=False)
 class Layer:
-    """One PatchSkip node. `inputs` are activations, named as in the original network; weights come after the first."""
+    """One PatchSkip node. `inputs` are activations, named as in the original network; weights come after the first, or
+    after all but the residual (`own`)."""
 
     name: str
     op_type: str
@@ -30,6 +31,12 @@ class Layer:
     activation: str = "None"
     activation_params: list[float] = field(default_factory=list)
     macs: int = 0
+
+    @property
+    def own(self) -> int:
+        """Activations in front of the weights."""
+        several = self.op_type in ("ConcatConv", "DeformConv")
+        return len(self.inputs) - ("residual" in self.attributes) if several else 1
 
     @property
     def kernel(self) -> int:
@@ -106,6 +113,21 @@ def _conv(graph: Graph, node: Node) -> list[Layer]:
     bias = given[0] if given else np.zeros(weight.shape[0], np.float32)
     attributes = dict(_kernel(graph, node, list(weight.shape[2:])), group=node.get("group", 1))
     return [_layer(graph, node, "Conv", attributes=attributes, weights=[weight, bias], macs=node_macs(graph, node))]
+
+
+def _deform_conv(graph: Graph, node: Node) -> list[Layer]:
+    x, weight_name, offset, *rest = node.inputs
+    bias_name, mask = (*rest, "", "")[:2]
+    weight, *given = _weights(graph, Node(node.op_type, [x, weight_name, bias_name], node.outputs))
+    samples = [offset, mask] if mask else [offset]
+    for name in samples:
+        if name in graph.constants or not graph.is_image(name):
+            raise NotLocal(f"{name} is not computed at run time as float [1, C, H, W]")
+    bias = given[0] if given else np.zeros(weight.shape[0], np.float32)
+    groups = {name: node.get(name, 1) for name in ("group", "offset_group")}
+    attributes = {**_kernel(graph, node, list(weight.shape[2:])), **groups}
+    weights, macs = [weight, bias], node_macs(graph, node)
+    return [_layer(graph, node, "DeformConv", [x, *samples], attributes=attributes, weights=weights, macs=macs)]
 
 
 def _conv_transpose(graph: Graph, node: Node) -> list[Layer]:
@@ -283,6 +305,7 @@ _PSEUDO = {
 _STANDARD = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
+    "DeformConv": _deform_conv,
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
     "GlobalAveragePool": _global_pool,

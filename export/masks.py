@@ -43,11 +43,12 @@ def patch_of(size: Size, image: Size, patch: int) -> int:
 class Masks:
     """Knows every tensor's mask; makes a PatchMask once for each question.
 
-    image: the size in pixels that `patch` refers to. halo: do windows reach beyond a pixel's own footprint?
+    image: the size in pixels that `patch` refers to. halo: do windows reach beyond a pixel's own footprint? radius: as
+    of `geometry.windows`.
     """
 
-    def __init__(self, image: Size, patch: int, halo: bool, new_name: Callable[[str], str]):
-        self.image, self.patch, self.halo, self._new_name = image, patch, halo, new_name
+    def __init__(self, image: Size, patch: int, halo: bool, radius: int | None, new_name: Callable[[str], str]):
+        self.image, self.patch, self.halo, self.radius, self._new_name = image, patch, halo, radius, new_name
         self.of: dict[str, Mask] = {}  # tensor -> mask
         self._made: dict[tuple, Mask] = {}
         self._nodes: dict[str, NodeProto] = {}  # mask -> the node that makes it, until it is asked for
@@ -59,7 +60,8 @@ class Masks:
         """The mask of the patches that `layer` must look at. `sizes`: of its inputs."""
         sources = []
         for index, tensor in enumerate(layer.inputs):
-            reads = windows(layer.op_type, layer.attributes, index, sizes[tensor], layer.size, self.halo)
+            sides = sizes[tensor], layer.size
+            reads = windows(layer.op_type, layer.attributes, index, *sides, self.halo, self.radius)
             sources.append(Source(self.of[tensor], *reads))
         return self.join(sources, layer.size, layer.output)
 

@@ -143,7 +143,7 @@ def _fuse_residual(network: Network, layer: Layer) -> None:
         conv
         for conv in convs
         if conv is not None
-        and conv.op_type in ("Conv", "ConvTranspose")
+        and conv.op_type in ("Conv", "ConvTranspose", "DeformConv")
         and "residual" not in conv.attributes
         and network.only_reader(conv.output) is layer
         and "None" in (conv.activation, layer.activation)
@@ -155,7 +155,7 @@ def _fuse_residual(network: Network, layer: Layer) -> None:
     conv.attributes["residual"] = "before" if conv.activation == "None" else "after"
     if conv.activation == "None":
         conv.activation, conv.activation_params = layer.activation, layer.activation_params
-    conv.inputs = [conv.inputs[0], other]
+    conv.inputs = [*conv.inputs, other]
     conv.output = layer.output
     network.steps.remove(conv)
     network.steps[network.steps.index(layer)] = conv

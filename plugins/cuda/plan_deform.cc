@@ -33,7 +33,7 @@ void launch_samples(SkipNode* node, const DeformableAttributes& deform, const Pl
 }  // namespace
 
 void plan_deform(SkipNode* node) {
-  node->expect_own(node->own == 2 ? 2 : 3);
+  node->expect_own(node->own > 2 ? 3 : 2);
   const DeformableAttributes deform(node->attributes);
   expect(deform.conv.shape.kernel_given, "kernel_shape is required");
   const Plane in = node->plane(0);
@@ -49,7 +49,7 @@ void plan_deform(SkipNode* node) {
 
 void pack_deform(const Attributes& a, const Tensor* inputs, int n_inputs, ps_dtype dtype, Constants* constants) {
   const int own = n_inputs - 2 - FinishAttributes(a).has_residual();
-  expect_inputs(a, n_inputs, own == 4 ? 4 : 5);
+  expect_inputs(a, n_inputs, own > 4 ? 5 : 4);
   DeformableAttributes deform(a);
   const int w = own, b = own + 1;  // inputs: behind active, cache and the activations
   deform.conv.expect_weights(inputs[2], inputs[w], inputs[b], output_channels(a, inputs));

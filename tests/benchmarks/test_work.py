@@ -53,6 +53,18 @@ def test_a_depthwise_and_a_pointwise_convolution():
     assert dense[0][1] == 2 * (16 * 16 * 16 + 64 * 16 + 9 * 16) and dense[1][1] == 2 * (64 * 16 + 64 * 32 + 16 * 32)
 
 
+def test_a_deformable_convolution():
+    kernels = [("deform_f16x4", 4, 256), ("conv_64x64_f16x4", 1, 64)]
+    inputs = [(1, 8, 8, 16), (1, 8, 8, 18), (1, 8, 8, 9)]
+    samples, product = work.count(node("DeformConv", inputs, (1, 8, 8, 32), kernels, **CONV), 0.25)
+    assert samples.bytes == 2 * (6 * 6 * 16 + 16 * (18 + 9) + 16 * 9 * 16) + 16
+    assert samples.operations == 16 * 9 * 16 * (work.STORE + 4 + work.PLACE / 4)
+    assert product.macs == 16 * 32 * 9 * 16 and product.padded == 64 * 64 * 144
+    assert product.bytes == 2 * 16 * 9 * 16 + 4 * 2400 + 2 * 16 * 32 + 16
+    ((macs, _, depthwise),) = work.dense_layers(node("DeformConv", inputs, (1, 8, 8, 32), kernels, **CONV))
+    assert macs == 64 * 32 * 9 * 16 and not depthwise
+
+
 def test_a_sum_with_a_residual_and_a_copied_mask():
     made = node(
         "Add", [(1, 8, 8, 16)] * 2, (1, 8, 8, 16), [("copy", 1, 256), ("pointwise_f16x4", 1, 256)], residual="after"

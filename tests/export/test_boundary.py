@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from export_support import Net, Stream, assert_close, dense_runner, evaluators, metadata_of, random_network
+from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_network
 
 from patchskip.export import convert
 from patchskip.export.preprocess import PRESETS, normalised
@@ -59,20 +59,6 @@ def test_a_transpose_behind_the_boundary_is_one_with_ours(net):
     y = net.op("Exp", net.op("Transpose", x, perm=[0, 2, 3, 1]))
     types = [node.op_type for node in convert(net.model(y)).model.graph.node]
     assert "Transpose" not in types and types.count("Identity") == 1
-
-
-def test_a_deformable_convolution_stays_dense_and_counts(rng):
-    """Not run: onnxruntime 1.24 does not know it yet."""
-    net = Net(rng, opset=19)
-    x = net.op("Relu", net.conv(net.input(1, 3, 16, 12), 3, 4))
-    offsets, mask = net.conv(x, 4, 18), net.op("Sigmoid", net.conv(x, 4, 9))
-    weight, bias = net.weight(5, 4, 3, 3), net.weight(5)
-    y = net.op("DeformConv", x, weight, offsets, bias, mask, kernel_shape=[3, 3], pads=[1] * 4)
-    found = metadata_of(convert(net.model(net.conv(net.op("Relu", y), 5, 2))).model)
-    (dense,) = found["dense"]
-    assert dense["macs"] == 16 * 12 * 9 * 4 * 5
-    assert found["coverage"] == pytest.approx(1 - dense["macs"] / found["macs"])
-    assert op_types(found).count("Conv") == 4
 
 
 def test_classifier_head_stays_dense(net, check):

@@ -143,7 +143,10 @@ def run_standard(case):
         [constant for constant in constants if constant.name in used],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options(), providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options(), providers=["CPUExecutionProvider"])
+    except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented as error:
+        pytest.skip("onnxruntime {} has not all operators: {}".format(onnxruntime.__version__, error))
     return np.transpose(session.run(None, feeds)[0], (0, 2, 3, 1))
 
 

@@ -89,13 +89,13 @@ def _deform_conv(inputs, size, dtype, kernel_shape, strides, dilations, pads, gr
     form = kernel_shape, size, strides, dilations
     between = operators.deformed_taps(own[0], offset, mask, *form, pads, offset_group)
     # A share errs by a few u, however small it is: by a few u times the largest of the four pixels.
-    wide = [n + 2 for n in own[0].shape[1:3]]
-    largest = operators.max_pool(np.pad(own[0], ((0, 0), (2, 2), (2, 2), (0, 0))), (3, 3), wide, (1, 1), (1, 1), (0,) * 4)
+    wide, one = [n + 2 for n in own[0].shape[1:3]], (1, 1)
+    largest = operators.max_pool(own[0], (3, 3), wide, one, one, (2, 2, 2, 2))
     error = 12 * U * operators.deformed_taps(largest, offset, mask, *form, [n + 1 for n in pads], offset_group)
     if dtype != np.float32:
         error = error + _half_unit(between + error)
-    terms = weight[0].size
-    return operators.weighted_taps(error + (4 + 2 * math.sqrt(terms)) * U * between, weight, 0 * bias, group) + U * 4 * bias
+    share = (4 + 2 * math.sqrt(weight[0].size)) * U
+    return operators.weighted_taps(error + share * between, weight, share * bias, group)
 
 
 def _activation(error, value, result, activation, params):

@@ -1,4 +1,4 @@
-"""Cases of DeformConv: with and without a mask, groups of both kinds, kernels, taps that are moved out of the tensor."""
+"""Cases of DeformConv: with and without a mask, both kinds of groups, kernels, taps moved out of the tensor."""
 
 from .convolution import ACTIVATIONS, conv
 from .specs import MASKS

@@ -1,8 +1,10 @@
 """Cases drawn at random over everything that the lists vary one thing at a time. Case number n is always the same."""
 
+import math
 import random
 
 from .convolution import ACTIVATIONS, conv, transpose
+from .deformable import deform
 from .fused import concat_conv, separable
 from .gates import gate
 from .local import channel_map, concat, flatten, image, pointwise, pool, resize
@@ -19,6 +21,7 @@ def draw(number):
         "depthwise",
         "depthwise",
         "grouped",
+        "deform",
         "separable",
         "separable",
         "concat_conv",
@@ -44,7 +47,7 @@ def draw(number):
         rest["weights"] = rng.choice(WEIGHTS)
     channels = rng.choice((1, 2, 3, 7, 8, 16, 19, 32, 40, 64, 96))
 
-    if kind in ("conv", "depthwise", "grouped", "separable", "transpose", "pool"):
+    if kind in ("conv", "depthwise", "grouped", "deform", "separable", "transpose", "pool"):
         kernel = tuple(rng.choice((1, 2, 3, 3, 4, 5, 7)) for _ in range(2))
         stride = tuple(rng.choice((1, 1, 2, 3)) for _ in range(2))
         dilation = tuple(rng.choice((1, 1, 1, 2)) for _ in range(2))
@@ -54,12 +57,19 @@ def draw(number):
         c_out = rng.choice((1, 3, 8, 17, 32, 48))
         if kind == "concat_conv":
             return concat_conv(tag, size, [rng.randint(1, 40) for _ in range(rng.randint(1, 6))], c_out, **rest)
-    if kind in ("conv", "depthwise", "grouped", "separable"):
+    if kind in ("conv", "depthwise", "grouped", "deform", "separable"):
         pads = tuple(rng.randint(0, reach[i % 2]) for i in range(4))
         lack = [max(0, reach[i] + 1 - size[i] - pads[i] - pads[i + 2]) for i in range(2)]
         pads = pads[:2] + (pads[2] + lack[0], pads[3] + lack[1])
         if kind == "separable":
             return separable(tag, size, channels, c_out, kernel, stride, dilation, pads, **rest)
+        if kind == "deform":
+            groups = dict(group=rng.choice((1, 1, 2, 3)), offset_group=rng.choice((1, 1, 2, 4)))
+            each = math.lcm(*groups.values()) * rng.choice((1, 3, 8))
+            form = dict(groups, weighted=rng.random() < 0.5, far=rng.random() < 0.3)
+            c_out = groups["group"] * rng.choice((1, 3, 8, 17))
+            rest["residual"] = rng.choice(("none", "none", "before", "after"))
+            return deform(tag, size, each, c_out, kernel, stride=stride, dilation=dilation, pads=pads, **form, **rest)
         group = {"conv": 1, "depthwise": channels, "grouped": rng.choice((2, 3, 4))}[kind]
         c_in = channels * group if kind == "grouped" else channels
         c_out = group * rng.choice((1, 2) if kind == "depthwise" else (1, 3, 8, 17, 32, 48))

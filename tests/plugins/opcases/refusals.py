@@ -3,6 +3,7 @@
 import numpy as np
 
 from .convolution import conv, depthwise, transpose
+from .deformable import deform
 from .fused import concat_conv, separable
 from .gates import POINTWISE, gate, mask
 from .local import channel_map, concat, flatten, image, pointwise, pool, resize
@@ -87,6 +88,14 @@ def refusals():
     up = problem(transpose("refused", (5, 4), 6, 8, 4, 2, (1, 1, 1, 1), patch=2, in_place=0))
     yield "transposed weight", set_input(up, 3, floats(8, 6, 4, 4)), ["W"]
     yield "transposed size", set_input(up, 2, floats(1, 9, 4, 6)), ["X"]
+    moved = problem(deform("refused", (9, 8), 6, 10, offset_group=2, patch=2, in_place=0))
+    yield "offset_group", set_attributes(moved, offset_group=4), ["offset_group", "4"]
+    yield "offset_group 0", set_attributes(moved, offset_group=0), ["offset_group"]
+    yield "offset's channels", set_input(moved, 3, floats(1, 9, 8, 18)), ["offset", "18", "36"]
+    yield "mask's size", set_input(moved, 4, floats(1, 8, 8, 18)), ["mask", "8"]
+    yield "deformable weight", set_input(moved, 5, floats(10, 5, 3, 3)), ["W", "5"]
+    yield "deformable group", set_attributes(moved, group=4), ["group", "4"]
+    yield "no offset", moved._replace(inputs=moved.inputs[:3] + moved.inputs[5:], constants=(3, 4)), ["inputs", "4"]
     top = problem(pool("MaxPool", "refused", (8, 8), 5, 2, 2, patch=2, in_place=0))
     yield "pool without kernel", set_attributes(top, remove=["kernel_shape"]), ["kernel_shape"]
     yield "pool's channels", set_input(top, 2, floats(1, 8, 8, 4)), ["X", "4"]
