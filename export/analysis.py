@@ -113,7 +113,8 @@ class Analysis:
             learned, plain = pass_gates or {}, gates or {}
             plain = {**plain, **{entry.tensor: 0.0 for entry in self.entries if entry.tensor in learned}}
             found = given_gates(self.network, self.candidates(), plain, self.patch_of, source)
-            options = Options(self.patch, "delta", threshold, found, self.halo == "full", self.deform_radius)
+            options = Options(self.patch, "delta", threshold, found, halo=self.halo == "full")
+            options.radius = self.deform_radius
             options.pass_gates = fitting(self.network, learned, self.patch_of, found.keys() - set(self.pictures))
         options.u8 = self.input == "u8"
         options.image_attributes = preprocess.image_attributes(self.recipe) if self.recipe else {}

@@ -98,7 +98,7 @@ class _Emitter:
             [*self._constants(), *self.initializers],
         )
         # Our own Transpose, Reshape and Identity are those of opset 13, which every runtime knows.
-        newest = None if self.network.dense else 13
+        newest = None if self.network.dense or self.options.pass_gates else 13
         opsets = [helper.make_opsetid(d, min(v, newest or v)) for d, v in self.graph.opsets.items()]
         opsets.append(helper.make_opsetid(DOMAIN, 1))
         # IR 4 allows initializers that are no inputs; ONNX Runtime 1.10 reads up to 8.
