@@ -3,8 +3,9 @@
     python -m patchskip.benchmarks.frontier plain=a.patchskip.onnx trained=b.patchskip.onnx --source VIDEO --gt GT.txt
         --part 0.5 1 --factors 0.7 1 1.4 --json FILE --plot FILE.svg
 
-Nothing is timed: that is `patchskip benchmark`. AP50 is the benchmark's (accuracy.py), of the boxes of persons. The
-dense results are those of the first model after reset(), a full recomputation by the same kernels.
+Nothing is timed: that is `patchskip benchmark`. AP50 is the benchmark's (accuracy.py), of the boxes of persons. Without
+ground truth the dense network's boxes of all classes are the truth, those above a score of .3 (calibration's fidelity).
+The dense results are those of the first model after reset(), a full recomputation by the same kernels.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import onnx
 
 import patchskip
 from patchskip.benchmarks import accuracy, plots
+from patchskip.export.calibration import fidelity
 from patchskip.export.calibration.settings import Gates
 from patchskip.export.command import save
 from patchskip.runtime.errors import PatchskipError
@@ -28,8 +30,6 @@ from patchskip.runtime.progress import Progress
 from patchskip.runtime.run import Pipeline
 from patchskip.runtime.sources import open_source
 
-OPTIONS = {"conf": accuracy.CONFIDENCE, "nms": accuracy.NMS, "classes": [accuracy.PERSON]}
-
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -37,7 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("models", nargs="+", metavar="NAME=MODEL", help="what `patchskip export --gate delta` wrote")
     parser.add_argument("--source", required=True, metavar="VIDEO")
-    parser.add_argument("--gt", required=True, metavar="FILE", help="boxes in the MOT challenge's format")
+    parser.add_argument(
+        "--gt", metavar="FILE", help="boxes in the MOT challenge's format (default: the dense network's)"
+    )
     parser.add_argument("--part", nargs=2, type=float, default=(0.0, 1.0), metavar=("FROM", "TO"), help="of the source")
     parser.add_argument("--factors", nargs="+", type=float, default=[1.0], metavar="F", help="of all thresholds")
     parser.add_argument("--threads", type=int)
@@ -67,17 +69,21 @@ def _named(text: str) -> tuple[str, str]:
     return name, path
 
 
-def measure(models, source: str, truth: str, part: tuple[float, float], factors, threads: int | None = None) -> dict:
+def measure(
+    models, source: str, truth: str | None, part: tuple[float, float], factors, threads: int | None = None
+) -> dict:
     """models: [(name, path)] -> {"source", "frames": [first, last + 1], "dense_ap50", "models": {name: [{"factor",
     "active_macs", "ap50"}]}}. active_macs: mean of all frames of the part but its first.
     """
     frames, truths, first = _read(source, truth, part)
+    boxes = fidelity.Boxes(["person"] if truth else None)
     result: dict = {"source": os.path.basename(source), "frames": [first, first + len(frames)], "models": {}}
     with (
         tempfile.TemporaryDirectory(prefix="patchskip-frontier-") as folder,
         Progress("frontier", len(models) * len(factors) + 1) as progress,
     ):
-        dense, _ = _stream(models[0][1], frames, threads, dense=True)
+        dense, _ = _stream(models[0][1], frames, threads, boxes, dense=True)
+        truths = truths or boxes.expected(dense)
         result["dense_ap50"] = accuracy.average_precision(dense, truths)
         for number, (name, path) in enumerate(models):
             gates = Gates(onnx.load(path), path)
@@ -86,32 +92,35 @@ def measure(models, source: str, truth: str, part: tuple[float, float], factors,
                 progress.update(number * len(factors) + turn + 1, f"{name} x {factor:g}")
                 scaled = os.path.join(folder, "scaled.patchskip.onnx")
                 save(gates.model(gates.scaled(factor)), scaled)
-                found, active = _stream(scaled, frames, threads)
+                found, active = _stream(scaled, frames, threads, boxes)
                 ap50 = accuracy.average_precision(found, truths)
                 points.append({"factor": factor, "active_macs": float(np.mean(active[1:])), "ap50": ap50})
             result["models"][name] = points
     return result
 
 
-def _read(source: str, truth: str, part: tuple[float, float]):
-    clip, boxes = open_source(source), accuracy.GroundTruth(truth)
+def _read(source: str, truth: str | None, part: tuple[float, float]):
+    clip = open_source(source)
     frames = list(clip)
     first, last = (round(share * len(frames)) for share in part)
     if last - first < 2:
         raise PatchskipError(f"{source} has {last - first} frames from {part[0]} to {part[1]}; give 2 or more")
+    if truth is None:
+        return frames[first:last], None, first
+    boxes = accuracy.GroundTruth(truth)
     truths = [
         boxes.frame(accuracy.frame_number(clip, index), frames[index].shape[1::-1]) for index in range(first, last)
     ]
     return frames[first:last], truths, first
 
 
-def _stream(path: str, frames, threads: int | None, dense: bool = False):
-    pipeline = Pipeline(patchskip.load(path, threads), "detect", **OPTIONS)
+def _stream(path: str, frames, threads: int | None, boxes: fidelity.Boxes, dense: bool = False):
+    pipeline = Pipeline(patchskip.load(path, threads), boxes.task, **boxes.options)
     found, active = [], []
     for frame in frames:
         if dense:
             pipeline.stream.reset()
-        found.append(pipeline(frame))
+        found.append(boxes.result(pipeline(frame), pipeline.outputs))
         active.append(pipeline.stream.stats["active_macs"])
     return found, active
 

@@ -36,6 +36,17 @@ def test_measured_on_the_demo(demo, tmp_path, capsys):
     ElementTree.fromstring(drawing[: drawing.index("</svg>") + len("</svg>")])
 
 
+def test_without_ground_truth(demo, tmp_path):
+    """The dense network is right by definition, but for boxes below .3."""
+    out = tmp_path / "out.json"
+    words = [f"plain={demo / 'delta.patchskip.onnx'}", "--source", str(demo / "clip"), "--factors", "1e-6", "50"]
+    assert frontier.main([*words, "--json", str(out)]) == 0
+    result = json.loads(out.read_text())
+    same, coarse = result["models"]["plain"]
+    assert same["ap50"] == pytest.approx(result["dense_ap50"], abs=1e-6) and same["ap50"] > 0.99
+    assert coarse["ap50"] < same["ap50"]
+
+
 @pytest.mark.parametrize("words", [["nameless.onnx"], ["plain=absent.onnx"]])
 def test_bad_input(words, demo, capsys):
     assert frontier.main([*words, "--source", str(demo / "clip"), "--gt", str(demo / "clip.gt.txt")]) == 2
