@@ -4,7 +4,7 @@ A point x holds the logarithms of the thresholds. The error is a rough function 
 the layers interact: what one gate holds back, the next never sees. One at a time, from a far-away point, tells nothing.
 So each round moves all thresholds at random around the present point, both ways, and fits how log(active MACs) and the
 error follow each of them *here*; every run then tells something about every threshold. The step that the fit proposes
-is made in several lengths, and what is best of what was really measured is the next point.
+is made in several lengths, and the best of these is the next point.
 """
 
 from __future__ import annotations
@@ -83,16 +83,18 @@ def slope(points: Sequence[Point], target: float) -> float:
 
 
 def descend(measure: Measure, start: Point, price: Price, rounds: int, seed: int = 0, report=lambda *_: None) -> Point:
-    """-> the point with the least price that was found."""
+    """-> the point with the least price among the start and the steps that the rounds propose.
+
+    The runs around a point are for the fit alone: the best of many would be the luckiest, on these clips only.
+    """
     rng, best, step = np.random.default_rng(seed), start, STEP
     seen = [start]
     for number in range(rounds):
         signs = rng.choice((-1.0, 1.0), size=(max(4, (len(best.x) + 1) // 2), len(best.x)))
-        found = measure([best.x + step * sign for sign in (*signs, *-signs)])
-        seen += found
+        seen += measure([best.x + step * sign for sign in (*signs, *-signs)])
         move = proposal(seen, best, price, step)
-        found += measure([best.x + length * move for length in (0.5, 1.0, 2.0)])
-        seen += found[-3:]
+        found = measure([best.x + length * move for length in (0.5, 1.0, 2.0)])
+        seen += found
         first = min(found, key=price)
         report(number + 1, first, best)
         if price(first) < price(best):
