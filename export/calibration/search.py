@@ -16,6 +16,7 @@ import numpy as np
 
 STEP = 0.35  # first size of moves: thresholds x 1.4
 LEAST_STEP = 0.1
+ELASTICITY = (0.1, 0.5)
 REACH = 100.0  # of a ladder: factor of the thresholds
 
 
@@ -73,13 +74,16 @@ def _scaled(measure: Measure, x: np.ndarray, shifts: np.ndarray) -> dict[float, 
 
 
 def slope(points: Sequence[Point], target: float) -> float:
-    """-> -d log(active) / d error of a ladder near the target: of the two points around it, or the nearest two."""
-    ordered = sorted(points, key=lambda point: point.error)
-    errors, logs = np.array([p.error for p in ordered]), np.log([p.active for p in ordered])
+    """-> -d log(active) / d error of a ladder near the target: of the four points that are nearest to it.
+
+    Errors are rough, and a few points may lie on a step of theirs: the slope is held to what an error of twice the
+    target is worth on real frontiers, ELASTICITY in log(active) for each log(error).
+    """
+    errors, logs = np.array([point.error for point in points]), np.log([point.active for point in points])
     near = np.argsort(abs(errors - target))[:4]
     spread = errors[near] - errors[near].mean()
     fitted = -(spread * logs[near]).sum() / max(float((spread**2).sum()), 1e-12)
-    return float(np.clip(fitted, 1.0, 100.0))
+    return float(np.clip(fitted, *(np.array(ELASTICITY) / max(target, 1e-6))))
 
 
 def descend(measure: Measure, start: Point, price: Price, rounds: int, seed: int = 0, report=lambda *_: None) -> Point:

@@ -59,3 +59,8 @@ def test_descend_is_deterministic():
 def test_slope_is_that_of_the_frontier():
     points = [Point(np.zeros(1), float(np.exp(-7 * error)), error) for error in (0.0, 0.02, 0.06, 0.2)]
     assert search.slope(points, 0.05) == pytest.approx(7)
+
+
+def test_slope_of_errors_that_lie_on_a_step():
+    points = [Point(np.zeros(1), active, 0.05) for active in (0.02, 0.04, 0.08)]
+    assert 2 <= search.slope(points, 0.05) <= 10
