@@ -9,17 +9,17 @@ import torch
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_path
 
-NAME = "state.pt"
+ENDING = ".pt"
 
 
-def save(folder: str, settings: dict, state: dict) -> None:
-    with atomic_path(os.path.join(folder, NAME)) as path:
+def save(folder: str, name: str, settings: dict, state: dict) -> None:
+    with atomic_path(os.path.join(folder, name + ENDING)) as path:
         torch.save({"settings": settings, "state": state}, path)
 
 
-def load(folder: str, settings: dict) -> dict | None:
+def load(folder: str, name: str, settings: dict) -> dict | None:
     """The state that was saved last, or None. Raises PatchskipError when it belongs to a training of other settings."""
-    path = os.path.join(folder, NAME)
+    path = os.path.join(folder, name + ENDING)
     if not os.path.exists(path):
         return None
     try:

@@ -7,12 +7,16 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from patchskip.export import Analysis, Gate, analyse, gate_file, loading
+from patchskip.export.command import save
 from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_text
-from patchskip.runtime.progress import Progress
+
+if TYPE_CHECKING:
+    from .trainer import Measured
 
 MEASURED = 4  # rounds that the result is measured on
 TOLERANCE = 1.15  # a target is reached when the share is at most so many times as large
@@ -39,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--budget-weight", type=float, default=0.3, metavar="W", help="their price, if no target (0.3)")
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="of training (%(default)s)")
     parser.add_argument("--gates", metavar="START.npz", help="gates to begin with")
+    parser.add_argument(
+        "--finetune", type=int, default=0, metavar="N", help="steps for the layers' weights, afterwards"
+    )
     parser.add_argument("--patch", type=int, default=16, help="as for export (%(default)s)")
     parser.add_argument("--halo", choices=["full", "none"], default="none", help="as for export (%(default)s)")
     parser.add_argument("--preprocess", default="auto", choices=["auto", *PRESETS], help="as for export")
@@ -74,6 +81,7 @@ def _check(args: argparse.Namespace) -> None:
         ("budget-weight", args.budget_weight, 0 <= args.budget_weight < float("inf")),
         ("part", args.part, 0 <= args.part[0] < args.part[1] <= 1),
         ("steps", args.steps, args.steps > 0),
+        ("finetune", args.finetune, args.finetune >= 0),
         ("streams", args.streams, args.streams > 0),
         ("threads", args.threads, args.threads is None or args.threads > 0),
         ("seed", args.seed, args.seed >= 0),
@@ -83,10 +91,10 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace, processes) -> int:
-    from . import checkpoint
+    from .course import Course
     from .sequences import read
     from .skipping.exporting import gates_of, trainable
-    from .trainer import LENGTH, STEPS, Diverged, Plan, Trainer
+    from .trainer import LENGTH, STEPS, Diverged, Plan, Trainer, of_gates
 
     output = args.output or os.path.splitext(args.model)[0] + ".gates.npz"
     folder, quiet = os.path.splitext(output)[0] + ".checkpoint", args.quiet or not processes.writes
@@ -98,74 +106,89 @@ def _train(args: argparse.Namespace, processes) -> int:
     network = trainable(analysis, start, args.gates or "")
     recipe = analysis.recipe or {}
     clips = [read(spec, size, recipe, tuple(args.part), LENGTH, place, quiet) for spec in args.source]
-    rounds = -(-args.steps // STEPS)
-    target = args.target_active
-    plan = Plan(rounds, args.streams, args.seed, target, args.budget_weight)
-    trainer = Trainer(network, clips, crop, plan, processes)
-
-    settings = _settings(args, size, crop, start)
+    target, settings = args.target_active, _settings(args, size, crop, start)
+    plan = Plan(-(-args.steps // STEPS), args.streams, args.seed, target, args.budget_weight)
+    trainer = Trainer(network, network, of_gates(network), clips, crop, plan, processes)
+    try:
+        course = Course(folder, "gates", settings, processes, quiet, target)
+        course.follow(trainer, plan.rounds, magnitudes=start is None)
+        measured = trainer.measure(MEASURED)
+        gates = gates_of(network, measured.passing, PASSING)
+        result = _result(output, gates, measured, target)
+        if processes.writes:
+            gate_file.write(output, gates)
+        if args.finetune:
+            plan = Plan(-(-args.finetune // STEPS), args.streams, args.seed, None, 0.0, contrast=0.0)
+            course = Course(folder, "weights", {**settings, "finetune": args.finetune}, processes, quiet, None)
+            result["finetune"] = _finetune(
+                args, size, (analysis, gates, clips, crop, plan, processes, course, MEASURED)
+            )
+    except Diverged as error:
+        if processes.writes:
+            print(
+                f"patchskip: {error}; the checkpoint before it stays in {folder}; try another --seed or other --gates",
+                file=sys.stderr,
+            )
+        return 1
     if processes.writes:
-        os.makedirs(folder, exist_ok=True)
-    state = processes.from_first(checkpoint.load(folder, settings) if processes.writes else None)
-    if state is None:
-        trainer.begin(magnitudes=start is None)
-    else:
-        trainer.restore(state)
-        if not quiet and args.json != "-":
-            print(f"going on after round {len(trainer.log)} of {rounds}, from {folder}")
-    with Progress("train", rounds, quiet) as progress:
-
-        def done(number: int, entry: dict) -> None:
-            if processes.writes:
-                checkpoint.save(folder, settings, trainer.state())
-                _write_course(folder, args.model, trainer.log, target)
-            progress.update(number, "{:.2%} active".format(entry["active"]))
-
-        try:
-            trainer.run(done)
-        except Diverged:
-            if processes.writes:
-                print(
-                    f"patchskip: the loss of round {len(trainer.log) + 1} is not a number; the checkpoint before "
-                    f"it stays in {folder}; try another --seed or other --gates",
-                    file=sys.stderr,
-                )
-            return 1
-    measured = trainer.measure(MEASURED)
-    gates = gates_of(network, measured.passing, PASSING)
-    reached = target is None or measured.active <= TOLERANCE * target
-    if processes.writes:
-        gate_file.write(output, gates)
-        result = {
-            "output": output,
-            "active_macs": measured.active,
-            "target_active": target,
-            "reached": reached,
-            "terms": measured.terms,
-            "steps": rounds * STEPS,
-            "gates": {
-                name: {"threshold": gate.threshold, "passing": measured.passing[name]} for name, gate in gates.items()
-            },
-        }
         _report(args, result, folder)
-    return 0 if reached else 1
+    return 0 if result["reached"] and result.get("finetune", {}).get("better", True) else 1
+
+
+def _result(output: str, gates: Mapping[str, Gate], measured: Measured, target: float | None) -> dict:
+    return {
+        "output": output,
+        "active_macs": measured.active,
+        "target_active": target,
+        "reached": target is None or measured.active <= TOLERANCE * target,
+        "terms": measured.terms,
+        "gates": {
+            name: {"threshold": gate.threshold, "passing": measured.passing[name]} for name, gate in gates.items()
+        },
+    }
+
+
+def _finetune(args: argparse.Namespace, size: tuple[int, int], given: tuple) -> dict:
+    """Train the weights, write the model when it is better. given: what finetune() takes."""
+    from .finetune import finetune, with_weights
+
+    analysis, gates, _, _, _, processes, *_ = given
+    network, before, after = finetune(*given)
+    better = after.distance < before.distance
+    stem = os.path.splitext(args.output or args.model)[0]
+    result = {"output": stem + ".patchskip.onnx", "better": better, "before": before.terms, "after": after.terms}
+    if better and processes.writes:
+        whole = analysis if analysis.size == size else _analyse(args, size)
+        save(with_weights(whole.emit(gates), network), result["output"])
+    return {**result, "active_macs": after.active}
 
 
 def _analysis(args: argparse.Namespace) -> tuple[Analysis, tuple[int, int], tuple[int, int]]:
     """-> the network at the crop's size, the size of its picture, the crop's."""
-    model, given = loading.load(args.model), tuple(args.input_size) if args.input_size else None
-    options = {"patch": args.patch, "halo": args.halo, "input": "u8", "preset": args.preprocess, "name": args.model}
-    whole = analyse(model, input_size=given, **options)
+    whole = _analyse(args, tuple(args.input_size) if args.input_size else None)
     size = whole.size
     if args.crop:
         crop = (args.crop[0], args.crop[1])
         if crop[0] > size[0] or crop[1] > size[1]:
             raise PatchskipError(f"--crop {crop[0]} {crop[1]} is larger than the picture, {size[0]} {size[1]}")
-        return (whole if crop == size else analyse(model, input_size=crop, **options)), size, crop
-    crop = (-(-size[0] // 64) * 32, -(-size[1] // 64) * 32)
-    if size[0] * size[1] <= WHOLE or any(side % 32 for side in size):
-        return whole, size, size
-    return analyse(model, input_size=crop, **options), size, crop
+    elif size[0] * size[1] <= WHOLE or any(side % 32 for side in size):
+        crop = size
+    else:
+        crop = (-(-size[0] // 64) * 32, -(-size[1] // 64) * 32)
+    return (whole if crop == size else _analyse(args, crop)), size, crop
+
+
+def _analyse(args: argparse.Namespace, size: tuple[int, int] | None) -> Analysis:
+    return analyse(
+        loading.load(args.model),
+        input_size=size,
+        patch=args.patch,
+        halo=args.halo,
+        input="u8",
+        preset=args.preprocess,
+        name=args.model,
+        metadata={"source_sha256": loading.sha256(args.model)},
+    )
 
 
 def _settings(args: argparse.Namespace, size, crop, start: Mapping[str, Gate] | None) -> dict:
@@ -181,26 +204,21 @@ def _settings(args: argparse.Namespace, size, crop, start: Mapping[str, Gate] | 
     }
 
 
-def _write_course(folder: str, model: str, log: list[dict], target: float | None) -> None:
-    from .plot import page
-
-    with atomic_text(os.path.join(folder, "log.json")) as file:
-        json.dump(log, file, indent=1)
-        file.write("\n")
-    with atomic_text(os.path.join(folder, "log.html")) as file:
-        file.write(page(f"gates of {os.path.basename(model)}", log, target))
-
-
 def _report(args: argparse.Namespace, result: dict, folder: str) -> None:
     if not args.quiet and args.json != "-":
-        terms = ", ".join(f"{name} {value:.3f}" for name, value in result["terms"].items())
-        print(f"{result['active_macs']:.2%} of the multiplications; off the dense network: {terms}")
+        print(f"{result['active_macs']:.2%} of the multiplications; off the dense network: {_terms(result['terms'])}")
         if not result["reached"]:
             print(f"the target of {result['target_active']:.2%} is not reached; this is the nearest")
-        print(
-            f"wrote {result['output']} ({len(result['gates'])} gates), and the training's course to {folder}/log.html"
-        )
+        print(f"wrote {result['output']} ({len(result['gates'])} gates), and the training's course to {folder}")
+        if "finetune" in result:
+            found = result["finetune"]
+            print(f"weights: {_terms(found['before'])} before, {_terms(found['after'])} after")
+            print(f"wrote {found['output']}" if found["better"] else "that is no better: no model was written")
     if args.json:
         with atomic_text(args.json) as file:
             json.dump(result, file, indent=1)
             file.write("\n")
+
+
+def _terms(terms: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in terms.items())

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .budget import FixedPrice, Price, TargetPrice
+from .budget import FixedPrice, TargetPrice
 from .objectives import CONTRAST, contrast, distillation
 from .processes import Processes
 from .sequences import Clip, excerpt
@@ -25,7 +25,8 @@ from .skipping.network import Frame, SkipNetwork
 
 UNROLLED, STEPS = 3, 5  # frames of a step, steps of a round
 LENGTH = 1 + UNROLLED * STEPS  # frames of a sequence
-THRESHOLD_RATE, WEIGHT_RATE = 0.015, 0.03  # Adam's, of their logarithms
+THRESHOLD_RATE, WEIGHT_RATE = 0.015, 0.03  # Adam's, of the gates' logarithms
+LAYER_RATE = 3e-4  # Adam's, of the layers' own weights: a share of their root mean square
 WARM_UP, LAST_RATE, MOST_GRADIENT = 20, 0.05, 5.0
 _UNSEEN = 1 << 20  # rounds from this number on are not trained on
 
@@ -45,6 +46,7 @@ class Plan:
     seed: int
     target: float | None
     weight: float
+    contrast: float = CONTRAST
 
 
 @dataclass
@@ -55,28 +57,56 @@ class Measured:
     terms: dict[str, float]
     passing: dict[str, float]
 
+    @property
+    def distance(self) -> float:
+        """Of the outputs: the sum of the distillation's terms."""
+        return sum(value for name, value in self.terms.items() if name != "contrast")
+
+
+def of_gates(network: SkipNetwork) -> list[dict]:
+    """Groups of parameters, with their rates."""
+    gates = [network.gate(name) for name in network.gate_names]
+    return [
+        {"params": [gate.log_threshold for gate in gates], "rate": THRESHOLD_RATE},
+        {"params": [gate.log_weights for gate in gates], "rate": WEIGHT_RATE},
+    ]
+
+
+def of_layers(network: SkipNetwork) -> list[dict]:
+    """Groups of parameters, with their rates, of a network whose weights are free: each tensor moves in proportion to
+    its size, as in LAMB (You et al., arXiv 1904.00962), so that a change of all of them stays small in every layer.
+    """
+    weights = network.weights().values()
+    return [
+        {"params": [weight], "rate": LAYER_RATE * float(weight.detach().square().mean().sqrt())} for weight in weights
+    ]
+
 
 class Trainer:
-    """`trainer.run(...)` trains the network's gates where it stands."""
+    """`trainer.run(...)` trains `groups` of the network's parameters. dense: what it is to be like, computed in full;
+    its own gates see nothing else.
+    """
 
     def __init__(
-        self, network: SkipNetwork, clips: Sequence[Clip], crop: tuple[int, int], plan: Plan, processes: Processes
+        self,
+        network: SkipNetwork,
+        dense: SkipNetwork,
+        groups: list[dict],
+        clips: Sequence[Clip],
+        crop: tuple[int, int],
+        plan: Plan,
+        processes: Processes,
     ):
-        self._network, self._clips, self._crop = network.to(processes.device), clips, crop
+        self._network, self._dense = network.to(processes.device), dense.to(processes.device)
+        self._clips, self._crop = clips, crop
         self._plan, self._processes = plan, processes
         self._distillation = distillation(network.metadata)
-        gates = [network.gate(name) for name in network.gate_names]
         self._patches = {name: network.gate(name).patch for name in network.gate_names}
-        groups: list[dict] = [
-            {"params": [gate.log_threshold for gate in gates], "rate": THRESHOLD_RATE},
-            {"params": [gate.log_weights for gate in gates], "rate": WEIGHT_RATE},
-        ]
         self._optimizer = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.98))
         self._parameters = [parameter for group in groups for parameter in group["params"]]
         self._rounds = 0  # done
         self.log: list[dict] = []
-        self._start = 0.0
-        self._price: Price
+        self._price = FixedPrice(plan.weight) if plan.target is None else TargetPrice(plan.target)
 
     def begin(self, magnitudes: bool) -> None:
         """A new training. magnitudes: thresholds are not given, but taken from the features of the first round's
@@ -88,22 +118,19 @@ class Trainer:
                 means = [feature.abs().mean().view(1) for feature in features.values()]
                 self._processes.average(means)
                 set_thresholds(self._network, dict(zip(features, means)))
-        self._set_price(self.measure(1).active)
 
     def restore(self, state: dict) -> None:
-        self._network.load_state_dict(state["gates"])
+        self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._rounds, self.log = state["rounds"], state["log"]
-        self._set_price(state["start"])
         self._price.restore(state["price"])
 
     def state(self) -> dict:
         return {
-            "gates": self._network.state_dict(),
+            "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "rounds": self._rounds,
             "log": self.log,
-            "start": self._start,
             "price": self._price.state(),
         }
 
@@ -126,10 +153,9 @@ class Trainer:
         with torch.no_grad():
             for number in range(_UNSEEN, _UNSEEN + rounds):
                 frames = self._sequence(number)
-                before = self._network(frames[0], {})
-                state = before.state
+                before, state = self._dense(frames[0], {}), self._network(frames[0], {}).state
                 for frame in frames[1:]:
-                    dense, skipped = self._network(frame, {}), self._network(frame, state)
+                    dense, skipped = self._dense(frame, {}), self._network(frame, state)
                     state = skipped.state
                     found = self._terms(skipped, dense, before)
                     passed = {f"passed {name}": counts.sum(0) for name, counts in skipped.passed.items()}
@@ -145,20 +171,16 @@ class Trainer:
         terms = {key: float(value) for key, value in means.items() if not key.startswith("passed ")}
         return Measured(terms.pop("active"), terms, passing)
 
-    def _set_price(self, start: float) -> None:
-        self._start, plan = start, self._plan
-        self._price = FixedPrice(plan.weight, start) if plan.target is None else TargetPrice(plan.target, start)
-
     def _round(self, number: int) -> list[dict[str, float]]:
         frames = self._sequence(number)
         with torch.no_grad():
-            before = self._network(frames[0], {})
-        state, steps = before.state, []
+            before, state = self._dense(frames[0], {}), self._network(frames[0], {}).state
+        steps = []
         for step in range(STEPS):
             collected: list[dict[str, Tensor]] = []
             for frame in frames[1 + UNROLLED * step :][:UNROLLED]:
                 with torch.no_grad():
-                    dense = self._network(frame, {})
+                    dense = self._dense(frame, {})
                 skipped = self._network(frame, state)
                 state = skipped.state
                 collected.append(self._terms(skipped, dense, before))
@@ -175,7 +197,7 @@ class Trainer:
         return {key: value.mean() for key, value in {**terms, "active": skipped.active_macs}.items()}
 
     def _step(self, means: dict[str, Tensor], number: int) -> dict[str, float]:
-        weights = {"contrast": CONTRAST, "active": 0.0}
+        weights = {"contrast": self._plan.contrast, "active": 0.0}
         loss = sum((weights.get(key, 1.0) * value for key, value in means.items()), self._price.loss(means["active"]))
         assert isinstance(loss, Tensor)
         self._optimizer.zero_grad(set_to_none=False)
@@ -188,7 +210,7 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, MOST_GRADIENT)
         found = {key: float(value) for key, value in values.items()}
         if not all(map(math.isfinite, [float(norm), *found.values()])):
-            raise Diverged
+            raise Diverged(f"the loss of round {self._rounds + 1} is not a number")
         for group in self._optimizer.param_groups:
             group["lr"] = group["rate"] * self._rate(number)
         self._optimizer.step()

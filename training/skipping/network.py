@@ -107,6 +107,22 @@ class SkipNetwork(nn.Module):
         gate = LightGate(weights, attributes["threshold"], attributes["patch"], attributes.get("cell", 1))
         self.gates[self._keys[name]] = gate
 
+    def free_weights(self) -> None:
+        """From now on the layers' weights are what is trained; the gates are final."""
+        self.gates.requires_grad_(False)
+        for name in self.gate_names:
+            self.gate(name).final = True
+        for key in self._constants.values():
+            value = getattr(self, key)
+            if value.is_floating_point():
+                delattr(self, key)
+                self.register_parameter(key, nn.Parameter(value))
+
+    def weights(self) -> dict[str, Tensor]:
+        """By the names that they have in the model."""
+        found = {name: getattr(self, key) for name, key in self._constants.items()}
+        return {name: value for name, value in found.items() if value.is_floating_point()}
+
     def constant(self, name: str) -> Tensor | None:
         return getattr(self, self._constants[name]) if name in self._constants else None
 

@@ -22,26 +22,29 @@ def train(price, steps=1000, noise=0.0):
 @pytest.mark.parametrize("target", [0.02, 0.05, 0.2])
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_the_target_is_met(target, noise):
-    shares = train(TargetPrice(target, 0.1), noise=noise)
+    shares = train(TargetPrice(target), noise=noise)
     assert sum(shares[-200:]) / 200 == pytest.approx(target, rel=0.12)
 
 
 def test_the_target_comes_slowly():
-    shares = train(TargetPrice(0.02, 0.1))
+    shares = train(TargetPrice(0.02))
     assert shares[100] > 0.05
     late = shares[-300:]
     assert max(late) < 1.3 * min(late), "it oscillates"
 
 
 def test_a_fixed_price():
-    price = FixedPrice(0.3, 0.1)
-    assert float(price.loss(torch.tensor(0.1))) == pytest.approx(0.3)
-    price.observe(0.5, 0.5)
+    price = FixedPrice(0.3)
+    assert float(price.loss(torch.tensor(0.1))) == pytest.approx(0.3), "the first step"
+    price.observe(0.1, 0.0)
+    price.observe(0.3, 0.05)
+    price.observe(0.9, 0.5)
+    assert float(price.loss(torch.tensor(0.2))) == pytest.approx(0.3), "0.2 is the mean at the start"
     assert price.weight == 0.3
 
 
 def test_restored():
-    one, other = TargetPrice(0.02, 0.1), TargetPrice(0.02, 0.1)
+    one, other = TargetPrice(0.02), TargetPrice(0.02)
     for step in range(50):
         one.observe(0.07, step / 100)
     other.restore(one.state())

@@ -1,5 +1,6 @@
 """`patchskip train`: gates that export takes, the same from the same seed, whatever comes in between."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -42,9 +43,9 @@ def test_training(train, tmp_path, capsys):
     assert "of the multiplications" in said and 0 < result["active_macs"] < 1 and result["reached"]
     gates = gate_file.read(str(tmp_path / "gates.npz"))
     assert set(result["gates"]) == set(gates) and "images" in gates
-    log = json.loads((tmp_path / "gates.checkpoint" / "log.json").read_text())
+    log = json.loads((tmp_path / "gates.checkpoint" / "gates.json").read_text())
     assert len(log) == 2 and set(log[0]["terms"]) == {"score", "box", "contrast"}
-    assert "<svg" in (tmp_path / "gates.checkpoint" / "log.html").read_text()
+    assert "<svg" in (tmp_path / "gates.checkpoint" / "gates.html").read_text()
     out = tmp_path / "net.patchskip.onnx"
     arguments = ["--gate", "delta", "--gates", str(tmp_path / "gates.npz"), "-o", str(out), "--quiet"]
     assert cli.main(["export", str(tmp_path / "net.onnx"), *arguments]) == 0
@@ -67,7 +68,7 @@ def test_interrupted(train, tmp_path, monkeypatch, capsys):
         assert train() == 130 and not (tmp_path / "gates.npz").exists()
     assert train() == 0 and "going on after round 1 of 2" in capsys.readouterr().out
     assert (tmp_path / "gates.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
-    logs = [(tmp_path / f"{name}.checkpoint" / "log.json").read_text() for name in ("gates", "whole")]
+    logs = [(tmp_path / f"{name}.checkpoint" / "gates.json").read_text() for name in ("gates", "whole")]
     assert logs[0] == logs[1]
 
 
@@ -109,6 +110,29 @@ def test_start(train, tmp_path):
     assert 0 < abs(np.log(one["images"].threshold / other["images"].threshold)) < 1
 
 
+def test_finetuning(train, tmp_path, monkeypatch):
+    measured = trainer.Trainer.measure
+    fall = iter([3.0, 2.0, 1.0])  # what the measurements find: the new weights are better
+    monkeypatch.setattr(
+        trainer.Trainer, "measure", lambda *a: dataclasses.replace(measured(*a), terms={"score": next(fall)})
+    )
+    assert train("--finetune", "10", "--json", str(tmp_path / "result.json")) == 0
+    found = json.loads((tmp_path / "result.json").read_text())["finetune"]
+    assert found["better"] and found["after"]["score"] < found["before"]["score"]
+    arguments = ["--gate", "delta", "--input", "u8", "--gates", str(tmp_path / "gates.npz"), "--quiet"]
+    assert cli.main(["export", str(tmp_path / "net.onnx"), *arguments]) == 0
+    tuned, own = (onnx.load(tmp_path / name) for name in ("gates.patchskip.onnx", "net.patchskip.onnx"))
+    assert [node.SerializeToString() for node in tuned.graph.node] == [n.SerializeToString() for n in own.graph.node]
+
+
+def test_finetuning_that_does_not_help(train, tmp_path, monkeypatch, capsys):
+    measured = trainer.Trainer.measure
+    monkeypatch.setattr(trainer.Trainer, "measure", lambda *a: dataclasses.replace(measured(*a), terms={"score": 1.0}))
+    assert train("--finetune", "5") == 1
+    assert "no better: no model was written" in capsys.readouterr().out
+    assert (tmp_path / "gates.npz").exists() and not (tmp_path / "gates.patchskip.onnx").exists()
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -134,7 +158,7 @@ def test_another_training_in_the_folder(train, tmp_path, capsys):
     assert train() == 0
     assert train("--seed", "3") == 2
     assert "is of another training: its seed is 0, not 3" in capsys.readouterr().err
-    (tmp_path / "gates.checkpoint" / checkpoint.NAME).write_bytes(b"no checkpoint")
+    (tmp_path / "gates.checkpoint" / "gates.pt").write_bytes(b"no checkpoint")
     assert train() == 2
     assert "is damaged; delete it to begin anew" in capsys.readouterr().err
 
@@ -155,7 +179,7 @@ def started(tmp_path, output, *launcher):
 def test_killed(tmp_path):
     whole = started(tmp_path, "whole.npz")
     assert whole.communicate()[0] and whole.returncode == 0
-    killed, log = started(tmp_path, "gates.npz"), tmp_path / "gates.checkpoint" / "log.json"
+    killed, log = started(tmp_path, "gates.npz"), tmp_path / "gates.checkpoint" / "gates.json"
     while not log.exists() and killed.poll() is None:
         time.sleep(0.01)
     os.kill(killed.pid, signal.SIGKILL)
