@@ -113,7 +113,7 @@ struct Comparison {
   ptrdiff_t fresh_stride, kept_stride;
   int height, width, channels, cell;
   float threshold;
-  const float* weights;  // of each channel's difference; null: all of them count alike
+  const float* weights;  // of each channel's difference, for changed_weighted
 };
 
 struct Kernels {
@@ -134,8 +134,9 @@ struct Kernels {
   void (*finish)(const Finish&, float* values, ptrdiff_t index, ptrdiff_t count, int channels);
   // Bit i: is values[i] not 0? For count <= 64.
   uint64_t (*nonzero)(const int32_t* values, int count);
-  // Has any cell of the patch changed by more than the threshold?
+  // Has any cell of the patch changed by more than the threshold? The second weighs the channels.
   bool (*changed)(const Comparison&);
+  bool (*changed_weighted)(const Comparison&);
   // Sums of each channel over `cell` x `cell` pixels, for one row of cells of an image -> [cells, C].
   void (*cell_sums)(const Image&, int y0, int y1, int cell, float* sums);
   // Do the image's pixels (y, x0..x1) differ from these?

@@ -191,6 +191,7 @@ class PatchSkip : public Operator {
   void commit(const Frame& frame, const Block& block, const float* fresh) const {
     const ptrdiff_t channels = plane_.channels, stride = (block.x1 - block.x0) * channels;
     const float* weights = gate_.weights(plane_.channels);
+    const auto changed = weights ? kernels_->changed_weighted : kernels_->changed;
     for (int i = block.first; i < block.last; ++i) {
       const int x0 = i * patch_, x1 = std::min(x0 + patch_, block.x1);
       const float* from = fresh + (x0 - block.x0) * channels;
@@ -205,7 +206,7 @@ class PatchSkip : public Operator {
                                      gate_.cell,
                                      gate_.threshold,
                                      weights};
-      if (!kernels_->changed(comparison)) continue;
+      if (!changed(comparison)) continue;
       for (int y = block.y0; y < block.y1; ++y, from += stride, to += plane_.width * channels) {
         std::memcpy(to, from, sizeof(float) * (x1 - x0) * channels);
       }

@@ -188,7 +188,7 @@ inline bool cell_changed(const Comparison& p, int y0, int y1, int x0, int x1) {
 }
 
 template <bool weighted>
-inline bool any_cell_changed(const Comparison& p) {
+inline bool changed(const Comparison& p) {
   for (int y = 0; y < p.height; y += p.cell) {
     for (int x = 0; x < p.width; x += p.cell) {
       if (cell_changed<weighted>(p, y, y + p.cell < p.height ? y + p.cell : p.height, x,
@@ -199,8 +199,6 @@ inline bool any_cell_changed(const Comparison& p) {
   }
   return false;
 }
-
-inline bool changed(const Comparison& p) { return p.weights ? any_cell_changed<true>(p) : any_cell_changed<false>(p); }
 
 }  // namespace PS_ISA
 }  // namespace patchskip
