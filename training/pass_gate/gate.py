@@ -3,7 +3,8 @@
 The published head has three defects. It is tied to one resolution; it divides by the range of its logits, so that
 constant ones give NaN; and, the largest of them always becoming 1 and the smallest 0, it skips at least one patch of
 every frame and computes at least one. The local head mends them: one logit for each patch by a 1x1 convolution, whose
-bias is a learned threshold. That nothing asks for skipping is for the
+bias is a learned threshold. Nor is it drawn at random in training, where few patches should be active: most of those
+would be so by chance. That nothing asks for skipping is for the
 loss to mend.
 """
 
@@ -26,7 +27,7 @@ class Decision(NamedTuple):
 
 
 class PassGate(nn.Module):
-    """`gate(current, previous)`, both [N, C, H, W] -> Decision. In training it is drawn at random, as published."""
+    """`gate(current, previous)`, both [N, C, H, W] -> Decision. In training the published head draws it at random."""
 
     def __init__(self, form: Form):
         super().__init__()
@@ -55,9 +56,8 @@ class PassGate(nn.Module):
             probability = _normalised(logits + _gumbel(logits) if self.training else logits)
             drawn = torch.bernoulli(probability.detach()) if self.training else probability >= 0.5
         else:
-            noisy = logits + _gumbel(logits) - _gumbel(logits) if self.training else logits
-            probability = noisy.sigmoid()
-            drawn = noisy > 0
+            probability = logits.sigmoid()
+            drawn = logits > 0
         hard = drawn.detach().to(probability.dtype)
         return Decision(hard + torch.nan_to_num(probability - probability.detach()), probability)
 

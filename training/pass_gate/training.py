@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from patchskip.export.analysis import Analysis
 from patchskip.export.pass_gates import Form, TrainedGate
@@ -20,6 +20,8 @@ from patchskip.training.skipping.network import SkipNetwork
 
 from .blending import MARGIN, Distance, distilled_distance, losses, published_distance
 from .gate import PassGate
+
+SETTLING = 32  # steps before the first, that only collect statistics
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,10 @@ def train(
     if options.distilled:
         distance = distilled_distance(distillation(network.metadata))
     hooked = {_layer(analysis, network, name): gate.train() for name, gate in gates.items()}
+    if not start:
+        _settle(network, hooked, (pairs.draw(options.steps + i) for i in range(1, SETTLING + 1)))
+    for gate in gates.values():
+        gate.train(gate.form.head == "published")
     optimiser = torch.optim.Adam([p for gate in gates.values() for p in gate.parameters()], options.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.steps, options.rate / 100)
     for step in range(1, options.steps + 1):
@@ -89,6 +95,19 @@ def train(
         schedule.step()
         report(Progress(step, *(float(value.detach()) for value in found)))
     return {name: gate.eval().trained() for name, gate in gates.items()}
+
+
+def _settle(network: SkipNetwork, gates: Mapping[str, PassGate], pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
+    """BatchNorm, for the local heads: means over many frames, which stay. Where nothing moves in a batch it makes the
+    noise as large as change.
+    """
+    for gate in gates.values():
+        for module in gate.modules():
+            if isinstance(module, nn.BatchNorm2d) and gate.form.head == "local":
+                module.momentum = None
+    with torch.no_grad():
+        for previous, current in pairs:
+            losses(network, gates, previous, current)
 
 
 def dense_network(analysis: Analysis) -> SkipNetwork:
