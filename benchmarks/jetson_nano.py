@@ -7,6 +7,7 @@ every launch takes. Nothing here has been measured on the board.
 from dataclasses import astuple, dataclass
 
 from patchskip.benchmarks import work
+from patchskip.benchmarks.work import SMALL_COST
 
 SM, MULTIPROCESSORS = 53, 1
 
@@ -14,7 +15,7 @@ SM, MULTIPROCESSORS = 53, 1
 FLOAT32_FLOPS, FLOAT16_FLOPS, BANDWIDTH = 236e9, 472e9, 25.6e9
 
 # Ours. We add in float32 also where tensors are float16, so that the float32 rate is the ceiling.
-CONV_EFFICIENCY = 0.6  # of it: between a sixth and a third of the instructions load, address and store; the rest waits
+CONV_EFFICIENCY = 0.6  # of it, in large tiles: a fourth of the instructions load, address and store; the rest waits
 LANE_EFFICIENCY = 0.5  # of everything else, whose instructions depend on each other: depthwise, activations
 BANDWIDTH_EFFICIENCY = 0.75  # what copies reach on this board
 ENOUGH_WARPS = {"conv": 8, "other": 16}  # of a multiprocessor's four schedulers, to hide what instructions wait for
@@ -39,7 +40,7 @@ class Prediction:
     """Milliseconds, by what they go to; of a launch either the arithmetic or the memory, whichever takes longer.
 
     multiplications   that the result needs
-    tiles             further ones, that fill them
+    tiles             further ones, that fill them, and what small tiles take longer
     operations        other arithmetic: activations, sums, conversions
     memory            reading and writing
     idle              what these take longer because few warps have something to do
@@ -82,7 +83,8 @@ def predict(node, share):
         conv = launch.kernel.startswith("conv")
         lane = 1e3 / (FLOAT32_FLOPS / 2)
         mac, operation = lane / (CONV_EFFICIENCY if conv else LANE_EFFICIENCY), lane / LANE_EFFICIENCY
-        made = _of_launch(done.macs * mac, (done.padded - done.macs) * mac, done.operations * operation, done.bytes)
+        tiles = done.padded + done.small * (SMALL_COST - 1) - done.macs
+        made = _of_launch(done.macs * mac, tiles * mac, done.operations * operation, done.bytes)
         busy = min(1.0, done.warps / ENOUGH_WARPS["conv" if conv else "other"])
         made.idle = made.graph_ms * (1 / busy - 1)
         made.ranking = -(-done.mask_words // (launch.threads // 32)) * MASK_WORD_US / 1e3

@@ -25,6 +25,7 @@ class Node:
     outputs: list[str]
     types: dict[str, Type]  # of all tensors of the model known so far
     plan: planning.Plan
+    multiprocessors: int = 1  # of the GPU it is planned for
 
     @property
     def op_type(self):
@@ -94,5 +95,6 @@ def plan(data: bytes, precision: str, sm: int = 53, multiprocessors: int = 1, na
             node.op_type, node.attributes, inputs, len(node.outputs), sm=sm, multiprocessors=multiprocessors
         )
         types.update(zip(node.outputs, made.outputs))
-        nodes.append(Node(node.name, node.op_type, node.attributes, list(node.inputs), list(node.outputs), types, made))
+        names = list(node.inputs), list(node.outputs)
+        nodes.append(Node(node.name, node.op_type, node.attributes, *names, types, made, multiprocessors))
     return Planned(model, read_metadata(model.property(DOMAIN), name), nodes)

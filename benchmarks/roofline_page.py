@@ -26,16 +26,18 @@ in a CUDA graph; *without a graph*: each by a call of its own. *speedup*: Tensor
 
 {totals}
 
-What a frame's time goes to: *multiplications* that the result needs; *tiles*: further ones that fill them; other
-*operations*: activations, sums, conversions; *memory*, where it takes longer than the arithmetic; *idle*: what those
-take longer because too few warps have something to do; *ranking* the patches in every block; *launches* in a graph.
+What a frame's time goes to: *multiplications* that the result needs; *tiles*: further ones that fill them, and what
+small tiles take longer; other *operations*: activations, sums, conversions; *memory*, where it takes longer than the
+arithmetic; *idle*: what those take longer because too few warps have something to do; *ranking* the patches in every
+block; *launches* in a graph.
 
 {parts}
 
 TensorRT's column is rather too fast, above all for depthwise convolutions (`benchmarks/jetson_nano.py` says by what),
 and so the speedups are rather too low. With everything active ours is slower: sums in float32 have half of the
 arithmetic rate. Memory limits little: 128 cores are soon busy. The less is active, the more goes to tiles that are not
-full (they have 32 to 128 pixels; a late layer's patch may have one), to blocks too few to fill the GPU, to launches.
+full (the small ones have 8 to 32 pixels; a late layer's patch may have one), to blocks too few to fill the GPU, to
+launches. What few pixels read of the weights is assumed to come at the memory's full rate, also where a block waits.
 
 ## Layer by layer
 
@@ -50,6 +52,7 @@ ASSUMPTIONS = (
     ("FLOAT16_FLOPS", "float16 operations in a second: TensorRT's ceiling"),
     ("BANDWIDTH", "bytes of memory in a second"),
     ("CONV_EFFICIENCY", "of the float32 rate, in the convolutions by matrix product"),
+    ("SMALL_COST", "times that a multiplication takes in a small tile"),
     ("LANE_EFFICIENCY", "of the float32 rate, in all other arithmetic"),
     ("BANDWIDTH_EFFICIENCY", "of the memory's rate"),
     ("ENOUGH_WARPS", "warps below which both rates fall in proportion"),

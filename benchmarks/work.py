@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from patchskip.benchmarks.planned import Node, Type
 from patchskip.runtime.errors import PatchskipError
 
-DEPTH = 8  # terms of a slice: a convolution's sum is padded to so many
+DEPTHS = 8, 16  # terms of a slice of large and of small tiles: a convolution's sum is padded to so many
+# Of a small tile's multiplication, in a large one's, as in cuda/device/conv_params.h: half of the instructions load,
+# address and store, not a fourth, and between two reads there is less to do.
+SMALL_COST = 2
+ENOUGH_TILES = 4  # for a multiprocessor: fewer leave it idle; as in cuda/plan_conv.cc
 
 # Operations of a float32 lane for one value: as the kernels' source has them, a division and an exponential as the
 # instructions that they become.
@@ -37,6 +41,7 @@ class Work:
     kernel: str
     macs: float = 0  # that the result needs
     padded: float = 0  # that the kernel makes
+    small: float = 0  # of these, in small tiles
     operations: float = 0
     bytes: float = 0
     warps: float = 0  # that have something to do
@@ -154,13 +159,15 @@ def dense_layers(node: Node) -> list[tuple[float, float, bool]]:
 
 def _conv(g, launch):
     """The matrix product of pixels x terms by terms x channels, in tiles that the kernel's name tells."""
-    a, tile = g.attributes, [int(side) for side in re.findall(r"(\d+)x(\d+)", launch.kernel)[0]]
+    a = g.attributes
     fused = a["op_type"] in ("SeparableConv", "ConcatConv")
     group, taps = (1, 1) if fused else (a.get("group", 1), g.taps)
     channels = summed_channels(g.node)
     steps = math.prod(a.get("strides") or [1, 1]) if a["op_type"] == "ConvTranspose" else 1
     terms, outputs = taps / steps * channels // group, g.channels // group
-    units = math.ceil(g.slots / steps / tile[0]) * steps * group * math.ceil(outputs / tile[1])
+    slots = math.ceil(g.slots / steps)
+    units, areas = _tiles(launch.kernel, slots, outputs, steps * group, ENOUGH_TILES * g.node.multiprocessors)
+    large, small = [n * area * math.ceil(terms / depth) * depth for n, area, depth in zip(units, areas, DEPTHS)]
     if a["op_type"] == "SeparableConv":  # from workspace
         read = g.pixels * channels * g.value_bytes
         constants = g.value_bytes * channels * g.channels + 4 * g.channels
@@ -173,11 +180,31 @@ def _conv(g, launch):
     return Work(
         launch.kernel,
         macs=g.pixels * outputs * group * terms,
-        padded=units * math.prod(tile) * math.ceil(terms / DEPTH) * DEPTH,
+        padded=large + small,
+        small=small,
         operations=operations,
         bytes=read + constants + g.out_bytes + more,
-        warps=g.warps(launch, units),
+        warps=g.warps(launch, sum(units)),
     )
+
+
+def _tiles(kernel, slots, outputs, times, enough):
+    """-> (number of large tiles, of small ones), (sums of one, of the other): large_slots in device/conv_place.cuh."""
+    tiles = [(int(pixels), int(channels)) for pixels, channels in re.findall(r"(\d+)x(\d+)", kernel)[:2]]
+    areas = [pixels * channels for pixels, channels in tiles]
+    large = tiles[0][0]
+
+    def units(of_large):
+        counts = of_large, max(0, slots - of_large)
+        return [
+            math.ceil(n / pixels) * math.ceil(outputs / channels) * times
+            for n, (pixels, channels) in zip(counts, tiles)
+        ]
+
+    if slots % large * SMALL_COST > large and sum(units(slots)) >= enough:
+        return units(slots), areas
+    filled = units(slots - slots % large)
+    return filled if sum(filled) > enough // 2 else units(0), areas
 
 
 def _depthwise(g, launch):

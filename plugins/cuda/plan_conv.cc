@@ -9,7 +9,7 @@ namespace patchskip {
 namespace cuda {
 namespace {
 
-constexpr int kEnoughUnits = 16;  // for a multiprocessor, with every patch active
+constexpr int kEnoughUnits = 4;  // for a multiprocessor
 
 int padded(int outputs) { return (outputs + 7) / 8 * 8; }
 
@@ -48,38 +48,37 @@ ConvAxis make_axis(bool transposed, int kernel, int stride, int dilation, int pa
 
 struct Tile {
   std::string kernel;
-  int pixels, channels, shared_bytes;
-  int cost;  // of a multiplication
+  int channels;  // of the large tile
+  int shared_bytes;
+  int least_pixels, least_channels;  // of the small tile
+  int cost;                          // of a multiplication
 };
 
 template <typename T>
 Tile tile(const std::string& kernel, int cost) {
-  return {kernel, T::kPixels, T::kChannels, T::kSharedBytes, cost};
+  return {kernel, T::Large::kChannels, T::kSharedBytes, T::Small::kPixels, T::Small::kChannels, cost};
 }
 
-// The kernels for sources whose channels are multiples of `multiple`; the last one is small.
+// The kernels for sources whose channels are multiples of `multiple`.
 std::vector<Tile> kernels(int multiple, ps_dtype dtype, const Device& device) {
   if (multiple % 8 == 0 && dtype == PS_FLOAT16 && device.sm >= 70) {
-    return {tile<ConvTensorTile64x64>("conv_tensor_64x64", 100), tile<ConvTensorTile128x32>("conv_tensor_128x32", 105),
-            tile<ConvTensorTile32x32>("conv_tensor_32x32", 150)};
+    return {tile<ConvTensorTiles64x64_16x64>("conv_tensor_64x64_16x64", 100),
+            tile<ConvTensorTiles128x32_32x32>("conv_tensor_128x32_32x32", 105)};
   }
   const std::string type = suffix(dtype, multiple);
-  const std::vector<Tile> any = {tile<ConvTile128x32>("conv_128x32" + type, 105),
-                                 tile<ConvTile128x16>("conv_128x16" + type, 135)};
+  const std::vector<Tile> any = {tile<ConvTiles128x32_16x32>("conv_128x32_16x32" + type, 105),
+                                 tile<ConvTiles128x16_32x16>("conv_128x16_32x16" + type, 135)};
   if (multiple % 4) return any;
-  return {tile<ConvTile64x64>("conv_64x64" + type, 100), any[0], any[1], tile<ConvTile32x32>("conv_32x32" + type, 200)};
+  return {tile<ConvTiles64x64_8x64>("conv_64x64_8x64" + type, 100), any[0], any[1]};
 }
 
 int tiles(int64_t extent, int side) { return static_cast<int>((extent + side - 1) / side); }
 
-// The one that computes least beyond what is asked for, but the small one where that leaves too few units of work: of
-// so many slots, `parts` times.
-Tile choose(const std::vector<Tile>& kernels, int64_t slots, int outputs, int parts, const Device& device) {
+// The one that computes least beyond the channels that are asked for.
+Tile choose(const std::vector<Tile>& kernels, int outputs) {
   const auto cost = [&](const Tile& t) { return tiles(outputs, t.channels) * t.channels * t.cost; };
-  const Tile best = *std::min_element(kernels.begin(), kernels.end(),
-                                      [&](const Tile& a, const Tile& b) { return cost(a) < cost(b); });
-  const int64_t units = static_cast<int64_t>(tiles(slots, best.pixels)) * tiles(outputs, best.channels) * parts;
-  return units < kEnoughUnits * device.multiprocessors ? kernels.back() : best;
+  return *std::min_element(kernels.begin(), kernels.end(),
+                           [&](const Tile& a, const Tile& b) { return cost(a) < cost(b); });
 }
 
 }  // namespace
@@ -155,18 +154,17 @@ void launch_conv(SkipNode* node, const ConvolutionAttributes& conv, const std::v
   p.terms = channels / conv.group;
   p.outputs = out.channels / conv.group;
   p.padded = padded(p.outputs);
-  const int parts = static_cast<int>(p.y.by_step.divisor * p.x.by_step.divisor) * conv.group;
-  const int64_t slots = static_cast<int64_t>(p.grid.rows) * p.grid.columns * height * width;
-  const Device& device = node->builder.device;
-  const Tile tile = choose(kernels(multiple, node->dtype, device), slots, p.outputs, parts, device);
-  p.by_channel_tiles = make_divisor(tiles(p.outputs, tile.channels));
   p.by_groups = make_divisor(conv.group);
-  p.parts = parts * p.by_channel_tiles.divisor;
+  p.enough = kEnoughUnits * node->builder.device.multiprocessors;
+  const Tile tile = choose(kernels(multiple, node->dtype, node->builder.device), p.outputs);
+  const int64_t parts = static_cast<int64_t>(tiles(p.outputs, tile.least_channels)) * conv.group * p.y.by_step.divisor *
+                        p.x.by_step.divisor;
+  const int64_t slots = static_cast<int64_t>(p.grid.rows) * p.grid.columns * height * width;
   const int64_t bias = weights + weight_words(conv, channels, out.channels, node->dtype);
   bindings.push_back({&p.weights, input(node->constants, weights * 4)});
   bindings.push_back({&p.bias, input(node->constants, bias * 4)});
   bindings.push_back({&p.out, node->target});
-  node->builder.launch(tile.kernel, static_cast<int64_t>(tiles(slots, tile.pixels)) * p.parts, 1,
+  node->builder.launch(tile.kernel, tiles(slots, tile.least_pixels) * parts, 1,
                        tile.shared_bytes + active_shared_bytes(p.grid), p, bindings);
 }
 

@@ -50,5 +50,5 @@ def test_a_kernel_of_other_gpus():
 
 def test_shared_memory_is_planned():
     asked = kernels.planned_shared(53)
-    assert asked["conv_64x64_f16x4"] > 4 * 2 * 8 * (64 + 64)  # two slices and more
+    assert asked["conv_64x64_8x64_f16x4"] > 4 * 2 * 8 * (64 + 64)  # two slices and more
     assert not [name for name in asked if "tensor" in name]

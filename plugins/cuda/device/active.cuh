@@ -21,6 +21,13 @@ struct Place {  // of an output pixel
 // Words of 32 patches; ActiveSet takes active_shared_bytes(words) of dynamic shared memory (plan.h).
 PS_DEVICE int mask_words(const Grid& g) { return (g.rows * g.columns + 31) / 32; }
 
+// What rank_active has found.
+PS_DEVICE ActiveSet active_set(const Grid& g, const char* shared = dynamic_shared()) {
+  const unsigned* bits = reinterpret_cast<const unsigned*>(shared);
+  const int words = mask_words(g), *before = reinterpret_cast<const int*>(bits + words);
+  return {bits, before, words, before[words]};
+}
+
 // For all threads of the block, whose number is a multiple of 32. Ends with a barrier.
 PS_DEVICE ActiveSet rank_active(const Grid& g, char* shared = dynamic_shared()) {
   const int patches = g.rows * g.columns, words = mask_words(g);
@@ -58,7 +65,7 @@ PS_DEVICE ActiveSet rank_active(const Grid& g, char* shared = dynamic_shared()) 
     if (lane == 0) before[words] = total;
   }
   sync_threads();
-  return {bits, before, words, before[words]};
+  return active_set(g, shared);
 }
 
 // The patch of a rank below `count`.

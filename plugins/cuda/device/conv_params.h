@@ -41,8 +41,8 @@ struct ConvParams {
   Grid grid;
   ConvAxis y, x;
   Divisor by_area, by_width;  // a patch's pixels of one phase, and those of one of their rows
-  Divisor by_channel_tiles, by_groups;
-  int parts;  // of a tile of pixels: tiles of channels, groups, phases of columns, phases of rows
+  Divisor by_groups;
+  int enough;  // units of work: fewer leave the GPU idle
   int in_height, in_width, n_sources;
   ConvSource sources[kMostSources];
   int terms;            // channels of all sources that a group reads
@@ -54,41 +54,48 @@ struct ConvParams {
 };
 
 // A block's tile of a convolution without tensor cores, and what a thread computes of it.
-template <int pixels, int channels, int thread_pixels, int thread_channels>
+template <int pixels, int channels, int thread_pixels, int thread_channels, int depth>
 struct ConvTile {
   static constexpr int kPixels = pixels, kChannels = channels, kThreadPixels = thread_pixels,
                        kThreadChannels = thread_channels;
   static constexpr int kThreads = pixels / thread_pixels * (channels / thread_channels);
-  static constexpr int kDepth = 8;  // terms of a slice
+  static constexpr int kDepth = depth;  // terms of a slice
   static constexpr int kSlice = kDepth * (pixels + channels);
-  // Two slices and the places, before what rank_active takes.
-  static constexpr int kSharedBytes = 2 * kSlice * 4 + pixels * static_cast<int>(sizeof(ConvPlace));
+  static constexpr int kRingBytes = 2 * kSlice * 4, kBytes = kRingBytes + pixels * sizeof(ConvPlace);
 };
 
-typedef ConvTile<64, 64, 8, 8> ConvTile64x64;
-typedef ConvTile<128, 32, 8, 8> ConvTile128x32;
-typedef ConvTile<128, 16, 8, 4> ConvTile128x16;
-typedef ConvTile<32, 32, 4, 4> ConvTile32x32;
-
-// The same on tensor cores: a warp computes 32 x 32 of it. Rows of shared memory are eight halves longer than what they
-// hold, so that eight rows of a matrix lie in different banks.
-template <int pixels, int channels>
+// The same on tensor cores, and what a warp computes of it. Rows of shared memory are eight halves longer than what
+// they hold, so that eight rows of a matrix lie in different banks.
+template <int pixels, int channels, int warp_pixels, int warp_channels>
 struct ConvTensorTile {
-  static constexpr int kPixels = pixels, kChannels = channels, kThreads = pixels * channels / 32;
-  static constexpr int kWarpsAcross = channels / 32;
+  static constexpr int kPixels = pixels, kChannels = channels, kWarpPixels = warp_pixels, kWarpChannels = warp_channels;
+  static constexpr int kWarpsAcross = channels / warp_channels;
+  static constexpr int kThreads = 32 * (pixels / warp_pixels) * kWarpsAcross;
   static constexpr int kDepth = 32;
   static constexpr int kPixelPitch = kDepth + 8, kChannelPitch = channels + 8;
   static constexpr int kPixelValues = pixels * kPixelPitch;
-  static constexpr int kSlice = kPixelValues + kDepth * kChannelPitch;
-  static constexpr int kAhead = 2;                     // slices that are on their way while one is multiplied
-  static constexpr int kRing = (kAhead + 1) * kSlice;  // halves
-  static constexpr int kSharedBytes = kRing * 2 + pixels * static_cast<int>(sizeof(ConvPlace));
-  static_assert(pixels * channels * 4 <= kRing * 2, "the sums fit where the slices were");
+  static constexpr int kSlice = kPixelValues + kDepth * kChannelPitch;  // halves
+  static constexpr int kAhead = 2;  // slices that are on their way while one is multiplied
+  static constexpr int kRingBytes = (kAhead + 1) * kSlice * 2, kBytes = kRingBytes + pixels * sizeof(ConvPlace);
+  static_assert(pixels * channels * 4 <= kRingBytes, "the sums fit where the slices were");
 };
 
-typedef ConvTensorTile<64, 64> ConvTensorTile64x64;
-typedef ConvTensorTile<128, 32> ConvTensorTile128x32;
-typedef ConvTensorTile<32, 32> ConvTensorTile32x32;
+// A kernel's tiles: the active pixels fill large ones, the rest goes to small ones.
+template <typename large, typename small>
+struct ConvTiles {
+  typedef large Large;
+  typedef small Small;
+  static constexpr int kSmallCost = 2;  // of a small tile's multiplication, in multiplications of a large one
+  static_assert(large::kThreads == small::kThreads, "the same threads compute either");
+  // Before what rank_active takes.
+  static constexpr int kSharedBytes = large::kBytes > small::kBytes ? large::kBytes : small::kBytes;
+};
+
+typedef ConvTiles<ConvTile<64, 64, 8, 8, 8>, ConvTile<8, 64, 2, 4, 16>> ConvTiles64x64_8x64;
+typedef ConvTiles<ConvTile<128, 32, 8, 8, 8>, ConvTile<16, 32, 2, 4, 16>> ConvTiles128x32_16x32;
+typedef ConvTiles<ConvTile<128, 16, 8, 4, 8>, ConvTile<32, 16, 2, 4, 16>> ConvTiles128x16_32x16;
+typedef ConvTiles<ConvTensorTile<64, 64, 32, 32>, ConvTensorTile<16, 64, 16, 16>> ConvTensorTiles64x64_16x64;
+typedef ConvTiles<ConvTensorTile<128, 32, 32, 32>, ConvTensorTile<32, 32, 16, 16>> ConvTensorTiles128x32_32x32;
 
 }  // namespace cuda
 }  // namespace patchskip

@@ -24,10 +24,39 @@ PS_DEVICE int split(const Divisor& by, int* n) {
   return rest;
 }
 
+PS_DEVICE int conv_slots(const ConvParams& p, const ActiveSet& set) {
+  return set.count * static_cast<int>(p.by_area.divisor);
+}
+
+// Of a group's channels.
+template <typename Tile>
+PS_DEVICE int channel_tiles(const ConvParams& p) {
+  return (p.outputs + Tile::kChannels - 1) / Tile::kChannels;
+}
+
+template <typename Tile>
+PS_DEVICE int conv_units(const ConvParams& p, int slots) {
+  const int parts = static_cast<int>(p.by_groups.divisor * p.x.by_step.divisor * p.y.by_step.divisor);
+  return (slots + Tile::kPixels - 1) / Tile::kPixels * channel_tiles<Tile>(p) * parts;
+}
+
+// How many of the slots, from the first one on, go to large tiles. Those that fill them, and the rest as well where
+// small tiles would take longer; but none where the GPU would be more than half idle. A sum is the same in either.
+template <typename Tiles>
+PS_DEVICE int large_slots(const ConvParams& p, int slots) {
+  typedef typename Tiles::Large Large;
+  const int rest = slots % Large::kPixels, full = slots - rest;
+  if (rest * Tiles::kSmallCost > Large::kPixels && conv_units<Large>(p, slots) >= p.enough) return slots;
+  const int units = conv_units<Large>(p, full) + conv_units<typename Tiles::Small>(p, rest);
+  return units > p.enough / 2 ? full : 0;
+}
+
 template <typename Tile>
 PS_DEVICE ConvUnit conv_unit(const ConvParams& p, int index) {
   ConvUnit u;
-  u.channel = split(p.by_channel_tiles, &index) * Tile::kChannels;
+  const int across = channel_tiles<Tile>(p), rest = index / across;
+  u.channel = (index - rest * across) * Tile::kChannels;
+  index = rest;
   u.group = split(p.by_groups, &index);
   u.column_phase = split(p.x.by_step, &index);
   u.row_phase = split(p.y.by_step, &index);
@@ -69,24 +98,42 @@ PS_DEVICE ConvPlace conv_place(const ConvParams& p, const ConvUnit& u, const Act
   return place;
 }
 
-// Runs body(unit) for the block's share of the work, with the tile's places in `places`. shared: for rank_active. For
-// all threads of the block; body begins and ends with all of them.
+// What a block computes with one kind of tiles.
+struct ConvShare {
+  const char* ranked;  // what rank_active has found
+  int first, last;     // slots, of all blocks
+  int block;           // this one, or its number from the end
+};
+
+// Runs body(unit) for the block's share of the work, with the tile's places in `places`. For all threads of the block;
+// body begins and ends with all of them.
 template <typename Tile, typename Body>
-PS_DEVICE void for_each_unit(const ConvParams& p, ConvPlace* places, char* shared, const Body& body) {
-  const ActiveSet set = rank_active(p.grid, shared);
-  const int slots = set.count * static_cast<int>(p.by_area.divisor);
-  const int units = (slots + Tile::kPixels - 1) / Tile::kPixels * p.parts;
-  const int first = first_unit(units, block_index()), last = first_unit(units, block_index() + 1);
+PS_DEVICE void for_each_unit(const ConvParams& p, const ConvShare& share, ConvPlace* places, const Body& body) {
+  const int units = conv_units<Tile>(p, share.last - share.first);
+  const int first = first_unit(units, share.block), last = first_unit(units, share.block + 1);
   for (int index = first; index < last; ++index) {
     const ConvUnit u = conv_unit<Tile>(p, index);
     if (index == first || (u.channel == 0 && u.group == 0)) {
+      const ActiveSet set = active_set(p.grid, share.ranked);
       for (int i = thread_index(); i < Tile::kPixels; i += thread_count()) {
-        places[i] = conv_place(p, u, set, u.tile * Tile::kPixels + i);
+        places[i] = conv_place(p, u, set, share.first + u.tile * Tile::kPixels + i);
       }
       sync_threads();
     }
     body(u);
   }
+}
+
+// Of large tiles, and of small ones, which are dealt out from the last block on: so they come to blocks that have a
+// large one less.
+template <typename Tiles>
+PS_DEVICE ConvShare large_share(const ConvParams& p, const char* ranked) {
+  return {ranked, 0, large_slots<Tiles>(p, conv_slots(p, active_set(p.grid, ranked))), block_index()};
+}
+template <typename Tiles>
+PS_DEVICE ConvShare small_share(const ConvParams& p, const char* ranked) {
+  const int slots = conv_slots(p, active_set(p.grid, ranked));
+  return {ranked, large_slots<Tiles>(p, slots), slots, block_count() - 1 - block_index()};
 }
 
 // The terms of a pixel's sum are its sources' taps' channels, the channels first. A thread reads every so many of them:

@@ -1,5 +1,5 @@
-// Convolution of float16 as a matrix product on tensor cores, with sums in float32. A warp computes 32 pixels by 32
-// channels of a block's tile; slices of the terms pass through a ring in shared memory.
+// Convolution of float16 as a matrix product on tensor cores, with sums in float32. Slices of the terms pass through a
+// ring in shared memory.
 #pragma once
 #include "conv_place.cuh"
 #include "tensor_core.h"
@@ -14,7 +14,7 @@ template <typename Tile>
 struct ConvCopies {
   static constexpr int kAcross = Tile::kDepth / 8;        // threads along a pixel's terms
   static constexpr int kDown = Tile::kThreads / kAcross;  // and along the pixels
-  static constexpr int kPixels = Tile::kPixels / kDown;
+  static constexpr int kPixels = (Tile::kPixels + kDown - 1) / kDown;
   static constexpr int kWide = Tile::kChannels / 8;  // threads along a term's channels
   static constexpr int kWeights = Tile::kDepth * kWide / Tile::kThreads;
 
@@ -28,6 +28,7 @@ PS_DEVICE void for_each_copy(Copies* c, half* slice, const Pixels& pixels, const
 #pragma unroll
   for (int i = 0; i < Copies::kPixels; ++i) {
     const int pixel = thread / Copies::kAcross + i * Copies::kDown;
+    if (pixel >= Tile::kPixels) break;
     pixels(&c->pixels[i], slice + pixel * Tile::kPixelPitch + thread % Copies::kAcross * 8, pixel);
   }
 #pragma unroll
@@ -63,57 +64,67 @@ PS_DEVICE void end_slice(half* slice, ConvCopies<Tile>* c) {
 }
 
 // A warp's part of a tile.
+template <typename Tile>
 struct WarpSums {
-  SumMatrix v[2][2];
+  static constexpr int kDown = Tile::kWarpPixels / 16, kAcross = Tile::kWarpChannels / 16;  // matrices
+  SumMatrix v[kDown][kAcross];
 };
 
 template <typename Tile>
-PS_DEVICE void multiply(const half* slice, WarpSums* sums) {
-  const int warp = thread_index() / 32;
-  const half* const pixels = slice + warp / Tile::kWarpsAcross * 32 * Tile::kPixelPitch;
-  const half* const weights = slice + Tile::kPixelValues + warp % Tile::kWarpsAcross * 32;
+PS_DEVICE int first_pixel_of_warp() {
+  return thread_index() / 32 / Tile::kWarpsAcross * Tile::kWarpPixels;
+}
+template <typename Tile>
+PS_DEVICE int first_channel_of_warp() {
+  return thread_index() / 32 % Tile::kWarpsAcross * Tile::kWarpChannels;
+}
+
+template <typename Tile>
+PS_DEVICE void multiply_matrices(const half* slice, WarpSums<Tile>* sums) {
+  typedef WarpSums<Tile> Sums;
+  const half* const pixels = slice + first_pixel_of_warp<Tile>() * Tile::kPixelPitch;
+  const half* const weights = slice + Tile::kPixelValues + first_channel_of_warp<Tile>();
 #pragma unroll
   for (int term = 0; term < Tile::kDepth; term += 16) {
-    HalfMatrix right[2];
+    HalfMatrix right[Sums::kAcross];
 #pragma unroll
-    for (int j = 0; j < 2; ++j) {
+    for (int j = 0; j < Sums::kAcross; ++j) {
       load_right(weights + term * Tile::kChannelPitch + j * 16, Tile::kChannelPitch, &right[j]);
     }
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < Sums::kDown; ++i) {
       HalfMatrix left;
       load_left(pixels + i * 16 * Tile::kPixelPitch + term, Tile::kPixelPitch, &left);
 #pragma unroll
-      for (int j = 0; j < 2; ++j) add_product(left, right[j], &sums->v[i][j]);
+      for (int j = 0; j < Sums::kAcross; ++j) add_product(left, right[j], &sums->v[i][j]);
     }
   }
 }
 
 template <typename Tile>
-PS_DEVICE void finish_tile(const ConvParams& p, const ConvUnit& u, const ConvPlace* places, const WarpSums& sums,
-                           float* shared) {
-  const int warp = thread_index() / 32;
-  float* const to = shared + warp / Tile::kWarpsAcross * 32 * Tile::kChannels + warp % Tile::kWarpsAcross * 32;
+PS_DEVICE void finish_matrices(const ConvParams& p, const ConvUnit& u, const ConvPlace* places,
+                               const WarpSums<Tile>& sums, float* shared) {
+  typedef WarpSums<Tile> Sums;
+  float* const to = shared + first_pixel_of_warp<Tile>() * Tile::kChannels + first_channel_of_warp<Tile>();
 #pragma unroll
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < Sums::kDown; ++i) {
 #pragma unroll
-    for (int j = 0; j < 2; ++j) store_sums(sums.v[i][j], to + i * 16 * Tile::kChannels + j * 16, Tile::kChannels);
+    for (int j = 0; j < Sums::kAcross; ++j) {
+      store_sums(sums.v[i][j], to + i * 16 * Tile::kChannels + j * 16, Tile::kChannels);
+    }
   }
   finish_rows<half, Tile>(p, u, places, shared, Tile::kPixels);
 }
 
-#endif
-
 template <typename Tile>
-PS_DEVICE void conv_tensor(const ConvParams& p) {
-#if PS_TENSOR_CORES
+PS_DEVICE void conv_tensor_share(const ConvParams& p, const ConvShare& share) {
   half* const ring = reinterpret_cast<half*>(dynamic_shared());
-  ConvPlace* const places = reinterpret_cast<ConvPlace*>(ring + Tile::kRing);
-  for_each_unit<Tile>(p, places, reinterpret_cast<char*>(places + Tile::kPixels), [&](const ConvUnit& u) {
+  ConvPlace* const places = reinterpret_cast<ConvPlace*>(dynamic_shared() + Tile::kRingBytes);
+  for_each_unit<Tile>(p, share, places, [&](const ConvUnit& u) {
     ConvCopies<Tile> copies;
     Walk<half> walk = start_walk<half>(p, u, thread_index() % ConvCopies<Tile>::kAcross * 8);
     const half* weights = weights_of<half>(p, u);
-    WarpSums sums = {};
+    WarpSums<Tile> sums = {};
     const int slices = (u.terms + Tile::kDepth - 1) / Tile::kDepth;
 #pragma unroll
     for (int i = 0; i < Tile::kAhead; ++i) {
@@ -132,14 +143,25 @@ PS_DEVICE void conv_tensor(const ConvParams& p) {
       const bool more = i + Tile::kAhead < slices;
       if (more) begin_slice<Tile>(p, u, places, &walk, &weights, then, &copies);
       group_copies();
-      multiply<Tile>(now, &sums);
+      multiply_matrices(now, &sums);
       if (more) end_slice<Tile>(then, &copies);
       now = now == ring + Tile::kAhead * Tile::kSlice ? ring : now + Tile::kSlice;
       then = then == ring + Tile::kAhead * Tile::kSlice ? ring : then + Tile::kSlice;
     }
     sync_threads();
-    finish_tile<Tile>(p, u, places, sums, reinterpret_cast<float*>(ring));
+    finish_matrices(p, u, places, sums, reinterpret_cast<float*>(ring));
   });
+}
+
+#endif
+
+template <typename Tiles>
+PS_DEVICE void conv_tensor(const ConvParams& p) {
+#if PS_TENSOR_CORES
+  char* const ranked = dynamic_shared() + Tiles::kSharedBytes;
+  rank_active(p.grid, ranked);
+  conv_tensor_share<typename Tiles::Large>(p, large_share<Tiles>(p, ranked));
+  conv_tensor_share<typename Tiles::Small>(p, small_share<Tiles>(p, ranked));
 #endif
 }
 

@@ -112,6 +112,12 @@ PS_DEVICE Vec4 read4(const half* p) {
   const ushort4 h = *reinterpret_cast<const ushort4*>(p);
   return {{from_bits(h.x), from_bits(h.y), from_bits(h.z), from_bits(h.w)}};
 }
+// Values side by side, aligned to all of them.
+PS_DEVICE void read_run(const float* p, Vec<2>* to) {
+  const float2 f = *reinterpret_cast<const float2*>(p);
+  *to = {{f.x, f.y}};
+}
+PS_DEVICE void read_run(const float* p, Vec<4>* to) { *to = read4(p); }
 
 PS_DEVICE void store(float* p, float value) { *p = value; }
 PS_DEVICE void store(half* p, float value) { p->bits = to_bits(value); }

@@ -29,29 +29,28 @@
   KERNEL(name##_f32x4, DepthwiseParams, 128, blocks, depthwise_tile<float, 4, __VA_ARGS__>)      \
   KERNEL(name##_f16x4, DepthwiseParams, 128, blocks, depthwise_tile<half, 4, __VA_ARGS__>)
 
-#define PS_CONV(KERNEL, tile, blocks)                                                            \
-  KERNEL(conv_##tile##_f32x4, ConvParams, 64, blocks, conv<float, 4, ConvTile##tile>)            \
-  KERNEL(conv_##tile##_f16x4, ConvParams, 64, blocks, conv<half, 4, ConvTile##tile>)
+// Convolutions have the large tile in their name, then the small one.
+#define PS_CONV(KERNEL, tiles, blocks)                                                           \
+  KERNEL(conv_##tiles##_f32x4, ConvParams, 64, blocks, conv<float, 4, ConvTiles##tiles>)         \
+  KERNEL(conv_##tiles##_f16x4, ConvParams, 64, blocks, conv<half, 4, ConvTiles##tiles>)
 
-#define PS_CONV_BY_ONE(KERNEL, tile, blocks)                                                     \
-  KERNEL(conv_##tile##_f32, ConvParams, 64, blocks, conv<float, 1, ConvTile##tile>)              \
-  KERNEL(conv_##tile##_f16, ConvParams, 64, blocks, conv<half, 1, ConvTile##tile>)
+#define PS_CONV_BY_ONE(KERNEL, tiles, blocks)                                                    \
+  KERNEL(conv_##tiles##_f32, ConvParams, 64, blocks, conv<float, 1, ConvTiles##tiles>)           \
+  KERNEL(conv_##tiles##_f16, ConvParams, 64, blocks, conv<half, 1, ConvTiles##tiles>)
 
-#define PS_CONV_TENSOR(KERNEL, tile, threads, blocks)                                            \
-  KERNEL(conv_tensor_##tile, ConvParams, threads, blocks, conv_tensor<ConvTensorTile##tile>)
+#define PS_CONV_TENSOR(KERNEL, tiles, blocks)                                                    \
+  KERNEL(conv_tensor_##tiles, ConvParams, 128, blocks, conv_tensor<ConvTensorTiles##tiles>)
 
 #define PS_CUDA_KERNELS(KERNEL)                                            \
   PS_PER_TYPE(KERNEL, channel_map, ChannelMapParams, 256, 4, channel_map)  \
   PS_PER_TYPE(KERNEL, concat, ConcatParams, 256, 4, concat)                \
-  PS_CONV(KERNEL, 64x64, 6)                                                \
-  PS_CONV(KERNEL, 128x32, 5)                                               \
-  PS_CONV(KERNEL, 128x16, 5)                                               \
-  PS_CONV(KERNEL, 32x32, 8)                                                \
-  PS_CONV_BY_ONE(KERNEL, 128x32, 4)                                        \
-  PS_CONV_BY_ONE(KERNEL, 128x16, 5)                                        \
-  PS_CONV_TENSOR(KERNEL, 64x64, 128, 3)                                    \
-  PS_CONV_TENSOR(KERNEL, 128x32, 128, 3)                                   \
-  PS_CONV_TENSOR(KERNEL, 32x32, 32, 8)                                     \
+  PS_CONV(KERNEL, 64x64_8x64, 6)                                           \
+  PS_CONV(KERNEL, 128x32_16x32, 5)                                         \
+  PS_CONV(KERNEL, 128x16_32x16, 5)                                         \
+  PS_CONV_BY_ONE(KERNEL, 128x32_16x32, 4)                                  \
+  PS_CONV_BY_ONE(KERNEL, 128x16_32x16, 5)                                  \
+  PS_CONV_TENSOR(KERNEL, 64x64_16x64, 3)                                   \
+  PS_CONV_TENSOR(KERNEL, 128x32_32x32, 3)                                  \
   KERNEL(copy, CopyParams, 256, 4, copy_words)                             \
   PS_PER_TYPE(KERNEL, deform, DeformParams, 256, 4, deform)                \
   PS_PER_TYPE(KERNEL, depthwise, DepthwiseParams, 128, 8, depthwise)       \

@@ -61,10 +61,14 @@ PS_DEVICE float load(const half* p) { return from_bits(p->bits); }
 PS_DEVICE int load(const int* p) { return *p; }
 PS_DEVICE int load(const unsigned char* p) { return *p; }
 
+template <int n, typename T>
+PS_DEVICE T* aligned(T* p) {
+  if (reinterpret_cast<uintptr_t>(p) % (n * sizeof(T))) emulation::fail("values side by side are not aligned");
+  return p;
+}
 template <typename T>
 PS_DEVICE T* aligned4(T* p) {
-  if (reinterpret_cast<uintptr_t>(p) % (4 * sizeof(T))) emulation::fail("four values are not aligned");
-  return p;
+  return aligned<4>(p);
 }
 
 template <typename T>
@@ -101,6 +105,10 @@ PS_DEVICE float read(const T* p) {
 template <typename T>
 PS_DEVICE Vec4 read4(const T* p) {
   return load4(p);
+}
+template <int n>
+PS_DEVICE void read_run(const float* p, Vec<n>* to) {
+  std::memcpy(to->v, aligned<n>(p), sizeof(to->v));
 }
 
 PS_DEVICE void store(float* p, float value) { *p = value; }
