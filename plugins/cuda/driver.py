@@ -18,8 +18,6 @@ import numpy as np
 from . import libcuda
 
 MULTIPROCESSORS, INTEGRATED, MAJOR, MINOR = 16, 18, 75, 76  # CUdevice_attribute
-DYNAMIC_SHARED = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-SHARED_BY_DEFAULT = 48 * 1024  # that a kernel may ask for without that attribute
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: apart from the default stream
 THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may allocate during a capture
 PORTABLE = 1  # CU_MEMHOSTALLOC_PORTABLE
@@ -93,7 +91,6 @@ class Device(object):
 
     def launch(self, stream, function, launch):
         """As Stream.launch, on a stream of whosever; stream: its handle."""
-        function.reserve(launch.shared_bytes)
         parameters = (ctypes.c_void_p * 1)(launch.params)
         size = launch.blocks, 1, 1, launch.threads, 1, 1, launch.shared_bytes
         self.call("launching " + function.name, "cuLaunchKernel", function.handle, *(size + (stream, parameters, None)))
@@ -302,12 +299,5 @@ class Function(object):
     """A kernel: name, handle."""
 
     def __init__(self, module, gpu, name):
-        self.name, self._module, self._gpu, self._shared = name, module, gpu, SHARED_BY_DEFAULT
+        self.name, self._module = name, module
         self.handle = gpu.create("finding the kernel " + name, "cuModuleGetFunction", module._handle, name.encode())
-
-    def reserve(self, shared_bytes):
-        """Lets it be launched with so many bytes of dynamic shared memory."""
-        if shared_bytes > self._shared:
-            doing = "reserving {} bytes of shared memory for {}".format(shared_bytes, self.name)
-            self._gpu.call(doing, "cuFuncSetAttribute", self.handle, DYNAMIC_SHARED, shared_bytes)
-            self._shared = shared_bytes

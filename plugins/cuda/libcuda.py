@@ -51,7 +51,6 @@ FUNCTIONS = {
     "cuModuleLoadData": [OUT_ADDRESS, ADDRESS],
     "cuModuleGetFunction": [OUT_ADDRESS, ADDRESS, TEXT],
     "cuModuleUnload": [ADDRESS],
-    "cuFuncSetAttribute": [ADDRESS, NUMBER, NUMBER],
     "cuLaunchKernel": [ADDRESS] + 7 * [WORD] + [ADDRESS, OUT_ADDRESS, OUT_ADDRESS],
     "cuGetErrorName": [NUMBER, ctypes.POINTER(TEXT)],
 }

@@ -14,8 +14,6 @@ namespace {
 // Of cuda.h.
 typedef int Status;
 enum { kMultiprocessors = 16, kMajor = 75, kMinor = 76 };  // CUdevice_attribute
-enum { kMostDynamicShared = 8 };                           // CUfunction_attribute
-constexpr int kSharedByDefault = 48 * 1024;                // that a kernel may ask for without that attribute
 
 struct Library {
   std::string missing;  // why it cannot be used
@@ -24,7 +22,6 @@ struct Library {
   Status (*get_attribute)(int* value, int attribute, int device) = nullptr;
   Status (*load_module)(void** module, const void* image) = nullptr;
   Status (*get_function)(void** function, void* module, const char* name) = nullptr;
-  Status (*set_function_attribute)(void* function, int attribute, int value) = nullptr;
   Status (*launch)(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                    unsigned block_y, unsigned block_z, unsigned shared_bytes, void* stream, void** params,
                    void** extra) = nullptr;
@@ -42,7 +39,6 @@ struct Library {
     find(handle, "cuDeviceGetAttribute", &get_attribute);
     find(handle, "cuModuleLoadData", &load_module);
     find(handle, "cuModuleGetFunction", &get_function);
-    find(handle, "cuFuncSetAttribute", &set_function_attribute);
     find(handle, "cuLaunchKernel", &launch);
     find(handle, "cuGetErrorName", &get_error_name);
   }
@@ -120,22 +116,15 @@ class Module {
     return library().get_function(&found, handle_, kernel.c_str()) == 0;
   }
 
-  // -> a CUfunction that may be launched with so much dynamic shared memory.
-  void* function(const std::string& kernel, int shared_bytes) {
+  // -> a CUfunction.
+  void* function(const std::string& kernel) const {
     void* found = nullptr;
     check(library().get_function(&found, handle_, kernel.c_str()), "finding the kernel " + kernel);
-    int& most = most_shared_[kernel];
-    if (shared_bytes > kSharedByDefault && shared_bytes > most) {
-      check(library().set_function_attribute(found, kMostDynamicShared, shared_bytes),
-            "reserving " + std::to_string(shared_bytes) + " bytes of shared memory for " + kernel);
-      most = shared_bytes;
-    }
     return found;
   }
 
  private:
   void* handle_ = nullptr;
-  std::map<std::string, int> most_shared_;  // above the default
 };
 
 }  // namespace
@@ -164,7 +153,7 @@ Execution::Execution(const Plan& plan) : plan_(plan) {
   std::unique_ptr<Module>& module = (*modules)[context];
   // A context that was destroyed took its module with it; another may have come to its address.
   if (!module || !module->has(plan.launches.front().kernel)) module.reset(new Module);
-  for (const Launch& launch : plan_.launches) kernels_.push_back(module->function(launch.kernel, launch.shared_bytes));
+  for (const Launch& launch : plan_.launches) kernels_.push_back(module->function(launch.kernel));
 }
 
 void Execution::enqueue(const void* const* inputs, void* const* outputs, void* workspace, void* stream) const {

@@ -93,19 +93,6 @@ Status fill(Gpu& g, Stream* stream, void* to, T value, size_t count) {
 
 }  // namespace
 
-// Shared memory that a block may have when it asks for more than 48 KiB (CUDA C++ Programming Guide, "Compute
-// Capabilities").
-int most_shared_bytes() {
-  const int sm = capability();
-  const int kilobytes = sm < 70                  ? 48
-                        : sm < 75                ? 96
-                        : sm < 80                ? 64
-                        : sm == 80 || sm == 87   ? 163
-                        : sm < 90 || (sm >= 120) ? 99
-                                                 : 227;
-  return kilobytes * 1024;
-}
-
 }  // namespace emulation
 }  // namespace cuda
 }  // namespace patchskip
@@ -161,7 +148,7 @@ PS_API int cuDeviceGetAttribute(int* value, int attribute, int) {
   return with_driver([&] {
     switch (attribute) {
       case 8:  // shared memory of a block
-        return *value = 48 * 1024, kSuccess;
+        return *value = kSharedOfBlock, kSuccess;
       case 16:
         return *value = static_cast<int>(setting("PATCHSKIP_EMULATED_MULTIPROCESSORS", 1)), kSuccess;
       case 18:  // does it share the CPU's memory?
@@ -170,8 +157,6 @@ PS_API int cuDeviceGetAttribute(int* value, int attribute, int) {
         return *value = capability() / 10, kSuccess;
       case 76:
         return *value = capability() % 10, kSuccess;
-      case 97:  // shared memory of a block that asks for more
-        return *value = most_shared_bytes(), kSuccess;
     }
     return kInvalidValue;
   });

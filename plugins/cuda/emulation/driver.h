@@ -18,8 +18,6 @@ struct Driver {
 extern Driver driver;
 extern thread_local std::vector<Gpu*> contexts;
 
-int most_shared_bytes();  // of a block that asks for more than others
-
 template <typename Body>
 Status with_driver(Body body) {
   std::lock_guard<std::mutex> lock(driver.lock);

@@ -69,14 +69,6 @@ PS_API int cuModuleGetFunction(Function** function, Module* module, const char* 
   });
 }
 
-PS_API int cuFuncSetAttribute(Function* function, int attribute, int value) {
-  return with_gpu([&](Gpu&) {
-    if (attribute != 8 || value < 0 || value > most_shared_bytes()) return kInvalidValue;
-    function->shared_bytes = value;
-    return kSuccess;
-  });
-}
-
 PS_API int cuLaunchKernel(const Function* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                           unsigned block_y, unsigned block_z, unsigned shared_bytes, Stream* stream, void** params,
                           void** extra) {

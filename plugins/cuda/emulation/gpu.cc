@@ -100,7 +100,7 @@ Status Gpu::enqueue(Stream* stream, const std::function<Status()>& run, bool lau
 
 Status Gpu::launch(Stream* stream, const Function& function, int blocks, int threads, size_t shared_bytes,
                    const void* params) {
-  if (blocks < 1 || threads < 1 || shared_bytes > function.shared_bytes) return kInvalidValue;
+  if (blocks < 1 || threads < 1 || shared_bytes > kSharedOfBlock) return kInvalidValue;
   if (threads > function.kernel->threads) return kLaunchOutOfResources;
   const char* first = static_cast<const char*>(params);
   const std::vector<char> kept(first, first + function.kernel->params_bytes);
