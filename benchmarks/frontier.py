@@ -160,7 +160,8 @@ def plot(result: dict) -> str:
     series = {
         name: sorted((100 * p["active_macs"], p["ap50"]) for p in points) for name, points in result["models"].items()
     }
-    return plots.frontiers(series, result["dense_ap50"], "AP50 over the active multiplications, in per cent")
+    label = "AP50 over the active multiplications, in per cent"
+    return plots.standalone(plots.frontiers(series, result["dense_ap50"], label))
 
 
 if __name__ == "__main__":

@@ -105,6 +105,15 @@ def _svg(parts, label):
     )
 
 
+def standalone(drawing):
+    """A plot as a file of its own: SVG, on white."""
+    head, _, rest = drawing.partition("font-size")
+    body = rest[: rest.index("</svg>")]
+    opened = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" ', 1)
+    start, _, inside = (opened + "font-size" + body).partition(">")
+    return f'{start}><rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>{inside}</svg>\n'
+
+
 def _nice(step):
     """The next of 1, 2, 5 times a power of ten."""
     power = 10.0 ** np.floor(np.log10(step))

@@ -17,7 +17,7 @@ from patchskip.runtime.tasks import detect
 
 SEEN = 0.03  # scores below it are nobody's detection
 MARGIN = 0.5  # share of the way from one frame's features to the next's that a skipped feature may lag
-CONTRAST = 0.1  # weight of the contrast, against the distillation's terms
+CONTRAST = 0.02  # weight of the contrast, against the distillation's terms
 
 
 class Distillation(Protocol):
