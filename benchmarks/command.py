@@ -1,7 +1,5 @@
 """`patchskip benchmark`: a patch-skipping network against the dense one it was made from, on the same frames."""
 
-import json
-
 import numpy as np
 
 import patchskip
@@ -10,7 +8,7 @@ from patchskip.benchmarks.dense import open_dense
 from patchskip.benchmarks.measure import measure_quality, measure_times
 from patchskip.runtime import opencv, tasks
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text
 from patchskip.runtime.model import is_engine
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.run import add_crop, read_crop
@@ -88,9 +86,7 @@ def main(args):
     if args.profile:
         result["profile"] = profiling.profile(args.model, threads, source, args.frames)
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump(result, file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, result)
     if args.report:
         with atomic_text(args.report) as file:
             file.write(report.page(result, times, quality, report.example(source, quality)))

@@ -1,7 +1,5 @@
 """`patchskip compare`: do two models give the same outputs on a clip? Does one give what a full recomputation gives?"""
 
-import json
-
 import numpy as np
 
 import patchskip
@@ -9,7 +7,7 @@ from patchskip.benchmarks import environment
 from patchskip.benchmarks.dense import difference, is_patchskip, open_model
 from patchskip.benchmarks.measure import frames_of
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json
 from patchskip.runtime.model import is_engine
 from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.progress import Progress
@@ -53,9 +51,7 @@ def main(args):
         a=str(args.a), b=f"{args.a}, recomputed in full" if args.full else str(args.b), source=str(args.source)
     )
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump(result, file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, result)
     if not args.quiet and args.json != "-":
         print(describe(result))
     return 0 if result["same"] else 1

@@ -7,7 +7,6 @@ ratio found here is the one over eager PyTorch.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ import numpy as np
 from patchskip.benchmarks import environment, timing
 from patchskip.benchmarks.dense import DenseModel, difference
 from patchskip.runtime.errors import PatchskipError, one_line
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json
 from patchskip.runtime.progress import Progress
 from patchskip.training.backbones import backbone
 from patchskip.training.backbones.filled import add_arguments, filled
@@ -37,9 +36,7 @@ def main(argv=None):
     try:
         result = measure(args)
         if args.json:
-            with atomic_text(args.json) as file:
-                json.dump(result, file, indent=1)
-                file.write("\n")
+            atomic_json(args.json, result)
     except PatchskipError as error:
         print(f"patchskip: {one_line(error)}", file=sys.stderr)
         return 2

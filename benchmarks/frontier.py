@@ -11,7 +11,6 @@ The dense results are those of the first model after reset(), a full recomputati
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from patchskip.export.calibration import fidelity
 from patchskip.export.calibration.settings import Gates
 from patchskip.export.command import save
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.run import Pipeline
 from patchskip.runtime.sources import open_source
@@ -51,8 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         result = measure(named, args.source, args.gt, tuple(args.part), args.factors, args.threads)
         print(table(result))
         if args.json:
-            with atomic_text(args.json) as file:
-                json.dump(result, file, indent=1)
+            atomic_json(args.json, result)
         if args.plot:
             with atomic_text(args.plot) as file:
                 file.write(plot(result))

@@ -7,7 +7,6 @@ the GPU (in a checkout), compares whole frames with the CPU's, and times every k
 """
 
 import argparse
-import json
 import pathlib
 import platform
 import re
@@ -19,7 +18,7 @@ from patchskip.benchmarks import dense_torch, environment, gpu_agreement, gpu_la
 from patchskip.benchmarks.demo_network import build
 from patchskip.plugins.cuda import compile, driver
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text
 from patchskip.runtime.sources import open_source
 
 TESTS = pathlib.Path(__file__).resolve().parents[1] / "tests" / "plugins" / "test_operators.py"
@@ -45,9 +44,7 @@ def main(argv=None):
     try:
         result = check(args)
         if args.json:
-            with atomic_text(args.json) as file:
-                json.dump(result, file, indent=1)
-                file.write("\n")
+            atomic_json(args.json, result)
         if args.output:
             with atomic_text(_page_path(args.output, result["gpu"]["name"])) as file:
                 file.write(gpu_page.page(result))

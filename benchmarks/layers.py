@@ -11,7 +11,6 @@ session which does nothing (a network pays for that once, not once a layer), div
 
 import argparse
 import hashlib
-import json
 import sys
 import time
 from collections import defaultdict
@@ -23,7 +22,7 @@ from patchskip.benchmarks.layer_models import LAYERS, QUICK, dense_model, empty_
 from patchskip.benchmarks.sessions import BoundSession, ProfiledDense, SkipSession, dense_options, open_session
 from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json
 from patchskip.runtime.memory import aligned
 from patchskip.runtime.progress import Progress
 
@@ -173,9 +172,7 @@ def sweep(args):
                 progress.update(len(rows) // len(SHARES), layer.name)
     rows += geomeans(rows)
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump(rows, file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, rows)
     if not args.quiet and args.json != "-":
         print(f"efficiency = dense ms x share / skip ms; {library.isa()}; median of {args.turns} turns of {RUNS} runs")
         print(table(rows))

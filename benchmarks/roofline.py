@@ -7,14 +7,13 @@ assumed (jetson_nano.py).
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
 from patchskip.benchmarks import planned, roofline_page, work
 from patchskip.benchmarks.jetson_nano import MULTIPROCESSORS, SM, predict, tensorrt
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text
 
 SHARES = (1.0, 0.1, 0.03)
 
@@ -55,9 +54,7 @@ def main(argv=None):
     try:
         networks = dict(network(path) for path in args.models)
         if args.json:
-            with atomic_text(args.json) as file:
-                json.dump(roofline_page.plain(networks), file, indent=1)
-                file.write("\n")
+            atomic_json(args.json, roofline_page.plain(networks))
         if args.output:
             with atomic_text(args.output) as file:
                 file.write(roofline_page.page(networks))

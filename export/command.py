@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 
 import onnx
 
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_path, atomic_text
+from patchskip.runtime.files import atomic_json, atomic_path
 
 from . import coverage, gate_file, loading, pass_gates
 from .analysis import DEFAULT_RADIUS
@@ -108,9 +107,7 @@ def main(args: argparse.Namespace) -> int:
         print(coverage.table(result.report))
         print(f"wrote {output}")
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump({"output": output, **result.report}, file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, {"output": output, **result.report})
     return 0
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json
 from patchskip.runtime.inspection import gate_column, gate_line
 
 from . import coverage, loading
@@ -24,9 +23,7 @@ def main(args: argparse.Namespace) -> int:
                 print(_line(node))
         print(coverage.table(found))
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump(found, file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, found)
     return 0
 
 

@@ -1,6 +1,7 @@
 """Output files appear whole or not at all."""
 
 import contextlib
+import json
 import os
 import sys
 import uuid
@@ -47,6 +48,13 @@ def atomic_text(target):
     with atomic_path(target) as path:
         with open(path, "w", encoding="utf-8") as file:
             yield file
+
+
+def atomic_json(target, value):
+    """Write `value` as indented JSON, whole or not at all; `-` is standard output."""
+    with atomic_text(target) as file:
+        json.dump(value, file, indent=1)
+        file.write("\n")
 
 
 def write_error(target, error):

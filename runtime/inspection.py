@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from .errors import PatchskipError, one_line
-from .files import atomic_text
+from .files import atomic_json
 from .model import is_engine, read_metadata
 
 
@@ -31,9 +31,7 @@ def main(args):
                     )
                 )
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump(found, file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, found)
     return 0
 
 

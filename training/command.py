@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from patchskip.export import Analysis, Gate, analyse, gate_file, loading
 from patchskip.export.command import save
 from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json
 
 if TYPE_CHECKING:
     from .trainer import Measured
@@ -215,9 +214,7 @@ def _report(args: argparse.Namespace, result: dict, folder: str) -> None:
             print(f"weights: {_terms(found['before'])} before, {_terms(found['after'])} after")
             print(f"wrote {found['output']}" if found["better"] else "that is no better: no model was written")
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump(result, file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, result)
 
 
 def _terms(terms: Mapping[str, float]) -> str:

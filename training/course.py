@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text
 from patchskip.runtime.progress import Progress
 
 from . import checkpoint
@@ -53,8 +52,6 @@ class Course:
 
     def _write(self, log: list[dict]) -> None:
         stem = os.path.join(self._folder, self._name)
-        with atomic_text(stem + ".json") as file:
-            json.dump(log, file, indent=1)
-            file.write("\n")
+        atomic_json(stem + ".json", log)
         with atomic_text(stem + ".html") as file:
             file.write(page(f"The training of {self._name}", log, self._target))

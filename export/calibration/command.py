@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 
 import patchskip
 from patchskip.benchmarks import environment
 from patchskip.runtime import opencv, tasks
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json
 from patchskip.runtime.model import is_engine
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.run import add_crop, read_crop
@@ -112,9 +111,7 @@ def main(args: argparse.Namespace) -> int:
     save(gates.model(tuned.gates), args.output)
     result.update(output=args.output, gates_file=written)
     if args.json:
-        with atomic_text(args.json) as text:
-            json.dump(result, text, indent=1)
-            text.write("\n")
+        atomic_json(args.json, result)
     if not args.quiet and args.json != "-":
         print(table(result))
     return 0 if tuned.reached else 1

@@ -1,10 +1,8 @@
 """`patchskip doctor`: what is installed, what is missing, how to mend it."""
 
-import json
-
 from patchskip import __version__
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_json
 from patchskip.runtime.system import System
 
 from . import board, gpu, software
@@ -54,7 +52,5 @@ def main(args, system=None):
             break
     failed = any(result["status"] == FAIL for result in results)
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump({"ok": not failed, "version": __version__, "checks": results}, file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, {"ok": not failed, "version": __version__, "checks": results})
     return 1 if failed else 0

@@ -10,7 +10,7 @@ import time
 from typing import Optional
 
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_path, atomic_text
+from patchskip.runtime.files import atomic_json, atomic_path
 
 MIB = 2**20
 WORKSPACE_MIB = 64
@@ -68,9 +68,7 @@ def main(args):
     if not args.quiet and args.json != "-":
         _report(output, sidecar, result["notes"])
     if args.json:
-        with atomic_text(args.json) as file:
-            json.dump(dict(sidecar, output=output), file, indent=1)
-            file.write("\n")
+        atomic_json(args.json, dict(sidecar, output=output))
     return 0
 
 
