@@ -1,5 +1,7 @@
 """An exported model as a module gives what the runtime gives, frame by frame, and gradients besides."""
 
+from itertools import islice
+
 import numpy as np
 import onnx
 import pytest
@@ -34,7 +36,12 @@ def gated(network, size, rng, share, **options):
 
 
 def compare(model, network, frames, tmp_path):
-    """Two streams side by side in the module, the second mirrored: the first is as the runtime's."""
+    """Two streams side by side in the module, the second mirrored: the first is as the runtime's.
+
+    Errors are measured over a whole output: a network amplifies the rounding of a few values (on yolox_nano one of
+    190,000 differs by 1e-4 from float64's in any float32 evaluation), while a single patch decided otherwise is a
+    hundred times the bound.
+    """
     onnx.save(model, tmp_path / "model.onnx")
     loaded = patchskip.load(str(tmp_path / "model.onnx"), threads=1)
     stream, state = loaded.stream(), {}
@@ -45,7 +52,7 @@ def compare(model, network, frames, tmp_path):
         assert abs(float(found.active_macs[0].detach()) - stream.stats["active_macs"]) < 1e-5, number
         for name, value in expected.items():
             values = found.outputs[name][0].detach().numpy()
-            assert np.abs(values - value[0]).max() <= 1e-4 * max(1, np.abs(value).max()), (number, name)
+            assert np.linalg.norm(values - value[0]) <= 2e-5 * np.linalg.norm(value), (number, name)
     return stream.stats["active_macs"]
 
 
@@ -72,9 +79,9 @@ def test_networks(native, skip_network, data, rng, tmp_path, name, size):
     _, height, width, _ = network.metadata["inputs"][0]["shape"]
     fit = Preprocess(network.metadata["inputs"][0], network.metadata["preprocess"])
     source = open_source(str(data / "videos" / "one-by-one-person-detection.mp4"))
-    frames = [fit(frame)[0].copy() for _, frame in zip(range(8), source)]
+    frames = [fit(frame)[0].copy() for frame in islice(source, 0, 320, 40)]  # the clip begins with an empty room
     assert frames[0].shape == (height, width, 3)
-    compare(model, network, frames, tmp_path)
+    assert 0.01 < compare(model, network, frames, tmp_path) < 0.9
 
 
 def test_gradients(skip_network, rng):
