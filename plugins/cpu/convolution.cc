@@ -1,6 +1,7 @@
 // Conv and ConvTranspose: which kernel, and the weights packed for it.
 #include "convolution.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -9,6 +10,10 @@
 namespace patchskip {
 namespace {
 
+constexpr int kLeastWinogradChannels = 16;  // below, the transforms take what the products save
+constexpr int kWinogradValues = 49152;      // of transformed inputs at a time: they stay in the second-level cache
+constexpr int kLeastSquares = 6;            // a tile of the matrix product
+
 // Floats on a cache line's boundary: a vector load never crosses two.
 class Floats {
  public:
@@ -16,7 +21,11 @@ class Floats {
     void* memory = nullptr;
     if (posix_memalign(&memory, 64, (n ? n : 1) * sizeof(float)) != 0) throw std::bad_alloc();
     values_.reset(static_cast<float*>(memory));
+    size_ = n;
     for (size_t i = 0; i < n; ++i) values_.get()[i] = 0;
+  }
+  void at_least(size_t n) {
+    if (size_ < n) resize(n);
   }
   float* get() const { return values_.get(); }
 
@@ -25,13 +34,15 @@ class Floats {
     void operator()(float* p) const { std::free(p); }
   };
   std::unique_ptr<float, Free> values_;
+  size_t size_ = 0;
 };
 
 class Convolution : public PointwiseConvolution {
  public:
   // packed: only compute_packed will be called, so every shape goes to the matrix product.
-  Convolution(const ConvolutionAttributes& conv, bool packed)
-      : kernels_(best_kernels()), conv_(conv), packed_(packed) {}
+  // patch: the side of one, in output pixels.
+  Convolution(const ConvolutionAttributes& conv, bool packed, int patch)
+      : kernels_(best_kernels()), conv_(conv), packed_(packed), patch_(patch) {}
 
   int own_inputs(int) const override { return 3; }
 
@@ -50,8 +61,11 @@ class Convolution : public PointwiseConvolution {
     const Window& w = conv_.shape.window;
     expect(w.kernel_h * w.kernel_w <= 3072, "a kernel of more than 3072 positions is not supported");
     depthwise_ = !packed_ && conv_.depthwise(in_.channels, out.channels);
+    winograd_ = !packed_ && suits_winograd();
     if (depthwise_) {
       pack_depthwise(data<const float>(inputs[1]), data<const float>(inputs[2]));
+    } else if (winograd_) {
+      pack_winograd(data<const float>(inputs[1]), data<const float>(inputs[2]));
     } else {
       pack_gemm(data<const float>(inputs[1]), data<const float>(inputs[2]));
     }
@@ -72,6 +86,10 @@ class Convolution : public PointwiseConvolution {
       kernels_->depthwise_conv(d, segments, count);
       return;
     }
+    if (winograd_) {
+      compute_winograd(data<const float>(inputs[0]), finish, segments, count);
+      return;
+    }
     GemmConv c = gemm(finish);
     c.x = data<const float>(inputs[0]);
     kernels_->gemm_conv(c, segments, count);
@@ -84,6 +102,32 @@ class Convolution : public PointwiseConvolution {
   }
 
  private:
+  // Where squares of two by two outputs are whole: patches of one pixel would compute four times what they need.
+  bool suits_winograd() const {
+    const Window& w = conv_.shape.window;
+    return !conv_.transposed && conv_.group == 1 && w.kernel_h == 3 && w.kernel_w == 3 && w.stride_h == 1 &&
+           w.stride_w == 1 && w.dilation_h == 1 && w.dilation_w == 1 && patch_ % 2 == 0 &&
+           in_.channels >= kLeastWinogradChannels && out_.channels >= kLeastWinogradChannels;
+  }
+
+  void compute_winograd(const float* x, const Finish& finish, const Segment* segments, int count) const {
+    thread_local Floats scratch;
+    WinogradConv c;
+    c.x = x;
+    c.in = in_;
+    c.out = out_;
+    c.pad_top = conv_.shape.window.pad_top;
+    c.pad_left = conv_.shape.window.pad_left;
+    c.weights = weights_.get();
+    c.bias = bias_.get();
+    c.zeros = zeros_.get();
+    c.squares = std::min(std::max(kWinogradValues / (16 * in_.channels), kLeastSquares), WinogradConv::kMostSquares);
+    scratch.at_least(static_cast<size_t>(16) * c.squares * (in_.channels + kMostBlockChannels));
+    c.scratch = scratch.get();
+    c.finish = finish;
+    kernels_->winograd_conv(c, segments, count);
+  }
+
   GemmConv gemm(const Finish& finish) const {
     const Window& w = conv_.shape.window;
     GemmConv c;
@@ -113,12 +157,25 @@ class Convolution : public PointwiseConvolution {
     }
   }
 
-  void pack_gemm(const float* weights, const float* bias) {
-    const Window& w = conv_.shape.window;
-    const int inputs = in_.channels / conv_.group, outputs = out_.channels / conv_.group, lanes = kernels_->lanes;
+  void pack_winograd(const float* weights, const float* bias) {
+    weights_.resize(kernels_->pack_winograd(weights, out_.channels, in_.channels, nullptr));
+    kernels_->pack_winograd(weights, out_.channels, in_.channels, weights_.get());
+    pad_bias(bias);
+    zeros_.resize(static_cast<size_t>(std::max(in_.channels, kMostBlockChannels)));
+  }
+
+  // Each group's to whole vectors.
+  void pad_bias(const float* bias) {
+    const int outputs = out_.channels / conv_.group, lanes = kernels_->lanes;
     const int padded = (outputs + lanes - 1) / lanes * lanes;
     bias_.resize(static_cast<size_t>(padded) * conv_.group);
     for (int m = 0; m < out_.channels; ++m) bias_.get()[m / outputs * padded + m % outputs] = bias[m];
+  }
+
+  void pack_gemm(const float* weights, const float* bias) {
+    const Window& w = conv_.shape.window;
+    const int inputs = in_.channels / conv_.group;
+    pad_bias(bias);
     // A row of the kernel lies in one piece when nothing stands between its pixels.
     tap_pixels_ = !conv_.transposed && w.dilation_w == 1 && conv_.group == 1 ? w.kernel_w : 1;
     zeros_.resize(static_cast<size_t>(tap_pixels_) * inputs);
@@ -166,7 +223,8 @@ class Convolution : public PointwiseConvolution {
   const Kernels* const kernels_;
   ConvolutionAttributes conv_;
   const bool packed_;
-  bool depthwise_ = false;
+  const int patch_;
+  bool depthwise_ = false, winograd_ = false;
   Plane in_, out_;
   int tap_pixels_ = 1;
   Floats weights_, bias_, zeros_;
@@ -177,13 +235,14 @@ class Convolution : public PointwiseConvolution {
 }  // namespace
 
 std::unique_ptr<Computation> make_convolution(const Attributes& a, bool transposed) {
-  return std::unique_ptr<Computation>(new Convolution(ConvolutionAttributes(a, transposed), false));
+  return std::unique_ptr<Computation>(
+      new Convolution(ConvolutionAttributes(a, transposed), false, a.integer("patch", 1)));
 }
 
 std::unique_ptr<PointwiseConvolution> make_pointwise_convolution(int group) {
   ConvolutionAttributes pointwise(NoAttributes(), false);
   pointwise.group = group;
-  return std::unique_ptr<PointwiseConvolution>(new Convolution(pointwise, true));
+  return std::unique_ptr<PointwiseConvolution>(new Convolution(pointwise, true, 1));
 }
 
 }  // namespace patchskip

@@ -128,18 +128,14 @@ class Unit {
     }
   }
 
-  // Tiles as equal as can be: 13 rows are 7 + 6, not 12 + 1.
   void run_tiles(Tile& tile, int size, bool finish) const {
     static const TileTable table;
-    const int tiles = (count_ + tile_rows(size) - 1) / tile_rows(size);
-    for (int i = 0, first = 0; i < tiles; ++i) {
-      const int rows = count_ / tiles + (i < count_ % tiles ? 1 : 0);
+    for_each_tile(count_, size, [&](int first, int rows) {
       tile.taps = pointers_ + first;
       tile.out = out_ + first;
       table.kernels[size][rows](tile);
       if (finish) finish_tile(tile, first, rows);
-      first += rows;
-    }
+    });
   }
 
   void add_run(float* out, ptrdiff_t index, int count, int step) {

@@ -44,6 +44,22 @@ struct GemmConv {
   Finish finish;
 };
 
+// 3x3, stride 1, on squares of two by two outputs. Segments begin at even columns, and come in pairs of rows of which
+// the first is even; at the tensor's border they may be cut.
+struct WinogradConv {
+  static constexpr int kMostSquares = 48;
+  const float* x = nullptr;
+  Plane in, out;
+  int pad_top = 0, pad_left = 0;
+  const float* weights = nullptr;  // packed by pack_winograd
+  const float* bias = nullptr;     // padded to whole vectors
+  const float* zeros = nullptr;    // a pixel of X, and at least a block of output channels
+  int squares = 0;                 // at a time, at most kMostSquares
+  float* scratch = nullptr;        // 16 * squares * (input channels + kMostBlockChannels)
+  Finish finish;
+};
+constexpr int kMostBlockChannels = 64;
+
 // One filter for each channel; `weights` are [taps, C].
 struct DepthwiseConv {
   const float* x = nullptr;
@@ -123,7 +139,10 @@ struct Kernels {
   // packed for `gemm_conv`. Returns the number of floats; packs when `packed` is not null.
   size_t (*pack_weights)(const float* weights, int outputs, int inputs, int group, int kernel_h, int kernel_w,
                          bool transposed, const Tap* positions, int n_positions, float* packed);
+  // Weights [M, C, 3, 3], likewise for `winograd_conv`.
+  size_t (*pack_winograd)(const float* weights, int outputs, int inputs, float* packed);
   void (*gemm_conv)(const GemmConv&, const Segment*, int count);
+  void (*winograd_conv)(const WinogradConv&, const Segment*, int count);
   void (*depthwise_conv)(const DepthwiseConv&, const Segment*, int count);
   void (*deform_samples)(const DeformSamples&, const Segment*, int count);
   void (*pool)(const Pool&, const Segment*, int count);

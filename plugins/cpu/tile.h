@@ -125,5 +125,16 @@ struct TileTable {
   TileTable() { FillTable<kBlock, tile_rows(kBlock)>::fill(kernels); }
 };
 
+// Runs body(first, rows) for tiles as equal as can be: 13 rows are 7 + 6, not 12 + 1.
+template <typename Body>
+inline void for_each_tile(int count, int block, const Body& body) {
+  const int tiles = (count + tile_rows(block) - 1) / tile_rows(block);
+  for (int i = 0, first = 0; i < tiles; ++i) {
+    const int rows = count / tiles + (i < count % tiles ? 1 : 0);
+    body(first, rows);
+    first += rows;
+  }
+}
+
 }  // namespace PS_ISA
 }  // namespace patchskip

@@ -283,4 +283,45 @@ TILED = [
     transpose("tiled", (17, 16), 12, 100, 3, 2, (1, 1, 1, 1), output_padding=1, patch=2),
 ]
 
-CASES = SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + WEIGHTED + LARGE + TILED
+# 3x3, stride 1, even patches, 16 channels or more: what may be computed in squares of two by two outputs. Sizes that cut
+# squares and patches, more squares than are computed at a time, channels about whole vectors and blocks of them.
+SQUARES = (
+    [
+        conv("squares-p{}".format(patch), size, 16, 17, patch=patch, mask=mask, pads=pads)
+        for patch, mask in ((2, "random"), (4, "full"), (6, "random"), (16, "full"))
+        for size, pads in (
+            ((1, 1), (1, 1, 1, 1)),
+            ((2, 3), (1, 1, 1, 1)),
+            ((9, 8), (1, 1, 1, 1)),
+            ((8, 9), (0, 0, 0, 0)),
+            ((7, 10), (2, 1, 0, 1)),
+            ((10, 11), (0, 2, 1, 2)),
+        )
+    ]
+    + [conv("squares", (9, 11), *channels, patch=4) for channels in ((17, 16), (31, 33), (64, 64), (96, 65), (40, 130))]
+    + [
+        conv("squares-{}".format(mask), (23, 26), 24, 40, patch=2, mask=mask)
+        for mask in ("full", "checkerboard", "random")
+    ]
+    + [conv("squares-deep", (8, 10), 300, 64, patch=2, mask="full")]
+    + [
+        conv(
+            "squares-{}-{}".format(residual, activation),
+            (11, 10),
+            20,
+            36,
+            patch=2,
+            residual=residual,
+            activation=activation,
+            **rest,
+        )
+        for residual in ("none", "before", "after")
+        for activation, rest in (("Relu", {}), ("SiLU", {}), ("PRelu", dict(params="per channel")))
+    ]
+    + [
+        conv("squares-gated-{}".format(i), (13, 14), 24, 32, patch=4, cell=2, activation="SiLU", in_place=i)
+        for i in (0, 1)
+    ]
+)
+
+CASES = SQUARES + SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + WEIGHTED + LARGE + TILED
