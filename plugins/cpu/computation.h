@@ -13,6 +13,8 @@ class Computation {
   virtual int own_inputs(int n_inputs) const { return n_inputs; }
   // Computes segments; callable from several threads.
   virtual void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment*, int count) const = 0;
+  // The side of the squares of pixels that are computed at once; their corners lie at its multiples.
+  virtual int side() const { return 1; }
   // Vector instructions for a pixel, roughly: what is worth a second thread.
   virtual double cost(const Plane& out) const { return out.channels; }
 };

@@ -11,8 +11,9 @@ namespace patchskip {
 namespace {
 
 constexpr int kLeastWinogradChannels = 16;  // below, the transforms take what the products save
-constexpr int kWinogradValues = 49152;      // of transformed inputs at a time: they stay in the second-level cache
-constexpr int kLeastSquares = 6;            // a tile of the matrix product
+constexpr int kLeastWinogradPixels = 512;
+constexpr int kWinogradValues = 49152;  // of transformed inputs at a time: they stay in the second-level cache
+constexpr int kLeastSquares = 6;        // a tile of the matrix product
 
 // Floats on a cache line's boundary: a vector load never crosses two.
 class Floats {
@@ -45,6 +46,8 @@ class Convolution : public PointwiseConvolution {
       : kernels_(best_kernels()), conv_(conv), packed_(packed), patch_(patch) {}
 
   int own_inputs(int) const override { return 3; }
+
+  int side() const override { return winograd_ ? 2 : 1; }
 
   double cost(const Plane& out) const override {
     const Window& w = conv_.shape.window;
@@ -102,11 +105,13 @@ class Convolution : public PointwiseConvolution {
   }
 
  private:
-  // Where squares of two by two outputs are whole: patches of one pixel would compute four times what they need.
+  // Where patches are whole squares of two by two outputs, or pixels: a square of which not all are active costs less,
+  // but no pixel more than the plain sum. There are nearly twice as many weights: they must be read for enough pixels.
   bool suits_winograd() const {
     const Window& w = conv_.shape.window;
     return !conv_.transposed && conv_.group == 1 && w.kernel_h == 3 && w.kernel_w == 3 && w.stride_h == 1 &&
-           w.stride_w == 1 && w.dilation_h == 1 && w.dilation_w == 1 && patch_ % 2 == 0 &&
+           w.stride_w == 1 && w.dilation_h == 1 && w.dilation_w == 1 &&
+           (patch_ % 2 == 0 || (patch_ == 1 && out_.pixels() >= kLeastWinogradPixels)) &&
            in_.channels >= kLeastWinogradChannels && out_.channels >= kLeastWinogradChannels;
   }
 

@@ -15,6 +15,8 @@ namespace patchskip {
 struct Segment {
   int y, x0, x1;
   float* out;
+  const int32_t* wanted =
+      nullptr;  // if not null, for each pixel: others than those that are not 0 need not be computed
 };
 
 // Convolution as a matrix product over listed pixels. A *tap* is a run of `width` input floats that lie next to each

@@ -52,7 +52,7 @@ class PatchSkip : public Operator {
     thread_local std::vector<Block> blocks;
     thread_local std::vector<int> units;
     const int most = std::min(std::max(kUnitValues / plane_.channels, kLeastUnitPixels), kMostUnitPixels);
-    list_blocks(*kernels_, active, patch_, plane_, most, &blocks);
+    list_blocks(*kernels_, side_ > patch_ ? squares(active) : active, side_, plane_, most, &blocks);
     if (blocks.empty()) return;
     int pixels = 0;
     for (const Block& block : blocks) pixels += block.pixels();
@@ -63,7 +63,7 @@ class PatchSkip : public Operator {
     const Block* first = blocks.data();
     const int* starts = units.data();
     auto body = [&](int i) {
-      Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(),           &finish, out,
+      Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(),           &finish, out, active,
                      changed,    cache != nullptr && pixels * 4 < plane_.pixels()};
       compute_unit(frame, first + starts[i], first + starts[i + 1]);
     };
@@ -93,6 +93,7 @@ class PatchSkip : public Operator {
     int n_inputs;
     const Finish* finish;
     float* out;
+    const int32_t* active;
     int32_t* changed;
     bool far;  // what is kept lies scattered: no prefetcher of the processor's will find it
   };
@@ -116,6 +117,7 @@ class PatchSkip : public Operator {
       expect(own == computation_->own_inputs(own), std::to_string(own) + " inputs after active and cache; expected " +
                                                        std::to_string(computation_->own_inputs(own)));
       computation_->prepare(inputs + 2, own, plane_);
+      side_ = std::max(patch_, computation_->side());
     } catch (const Error& error) {
       throw Error(name + error.what());
     }
@@ -153,13 +155,33 @@ class PatchSkip : public Operator {
     if (n_outputs > 1) expect_tensor("PatchSkip: changed", outputs[1], PS_INT32, {rows_, columns_});
   }
 
-  // A gated result goes to scratch, is compared with what it would replace, and is committed patch by patch.
+  // The mask of the squares that are computed at once, where patches are smaller than these: a square is active when
+  // any of its patches is.
+  const int32_t* squares(const int32_t* active) const {
+    thread_local std::vector<int32_t> mask;
+    const int columns = patches(plane_.width, side_), scale = side_ / patch_;
+    mask.assign(static_cast<size_t>(patches(plane_.height, side_)) * columns, 0);
+    for (int y = 0; y < rows_; ++y) {
+      for (int x = 0; x < columns_; ++x) mask[y / scale * columns + x / scale] |= *active++;
+    }
+    return mask.data();
+  }
+
+  // Of the pixels from (y, x) on, where these are patches.
+  const int32_t* wanted(const Frame& frame, int y, int x) const {
+    return side_ > patch_ ? frame.active + static_cast<ptrdiff_t>(y) * columns_ + x : nullptr;
+  }
+
+  // Nothing but active patches whose results are sure to be kept may go where they are kept.
+  bool apart() const { return gated() || side_ > patch_; }
+
+  // What is computed apart goes to scratch, is compared with what it would replace, and is committed patch by patch.
   void compute_unit(const Frame& frame, const Block* first, const Block* last) const {
     thread_local std::vector<Segment> segments;
     thread_local std::vector<float> scratch;
     const ptrdiff_t channels = plane_.channels;
     segments.clear();
-    if (gated()) {
+    if (apart()) {
       ptrdiff_t pixels = 0;
       for (const Block* b = first; b != last; ++b) pixels += b->pixels();
       if (static_cast<ptrdiff_t>(scratch.size()) < pixels * channels) scratch.resize(pixels * channels);
@@ -168,13 +190,14 @@ class PatchSkip : public Operator {
     for (const Block* b = first; b != last; ++b) {
       for (int y = b->y0; y < b->y1; ++y) {
         if (frame.far) fetch(frame.out + position(y, b->x0), (b->x1 - b->x0) * channels);
-        segments.push_back({y, b->x0, b->x1, gated() ? fresh : frame.out + position(y, b->x0)});
-        fresh += gated() ? (b->x1 - b->x0) * channels : 0;
+        segments.push_back(
+            {y, b->x0, b->x1, apart() ? fresh : frame.out + position(y, b->x0), wanted(frame, y, b->x0)});
+        fresh += apart() ? (b->x1 - b->x0) * channels : 0;
       }
     }
     computation_->compute(frame.inputs, frame.n_inputs, *frame.finish, segments.data(),
                           static_cast<int>(segments.size()));
-    if (!gated()) return;
+    if (!apart()) return;
     fresh = scratch.data();
     for (const Block* b = first; b != last; ++b) {
       commit(frame, *b, fresh);
@@ -188,29 +211,27 @@ class PatchSkip : public Operator {
     for (ptrdiff_t i = 0; i < count; i += kLine) __builtin_prefetch(values + i, 1);
   }
 
+  // The block's patches: where squares are larger, several rows of them, and not all of them active.
   void commit(const Frame& frame, const Block& block, const float* fresh) const {
     const ptrdiff_t channels = plane_.channels, stride = (block.x1 - block.x0) * channels;
     const float* weights = gate_.weights(plane_.channels);
     const auto changed = weights ? kernels_->changed_weighted : kernels_->changed;
-    for (int i = block.first; i < block.last; ++i) {
-      const int x0 = i * patch_, x1 = std::min(x0 + patch_, block.x1);
-      const float* from = fresh + (x0 - block.x0) * channels;
-      float* to = frame.out + position(block.y0, x0);
-      const Comparison comparison = {from,
-                                     to,
-                                     stride,
-                                     plane_.width * channels,
-                                     block.y1 - block.y0,
-                                     x1 - x0,
-                                     plane_.channels,
-                                     gate_.cell,
-                                     gate_.threshold,
-                                     weights};
-      if (!changed(comparison)) continue;
-      for (int y = block.y0; y < block.y1; ++y, from += stride, to += plane_.width * channels) {
-        std::memcpy(to, from, sizeof(float) * (x1 - x0) * channels);
+    for (int y0 = block.y0; y0 < block.y1; y0 += patch_) {
+      const int height = std::min(patch_, block.y1 - y0), row = y0 / patch_ * columns_;
+      for (int x0 = block.x0; x0 < block.x1; x0 += patch_) {
+        const int width = std::min(patch_, block.x1 - x0), patch = row + x0 / patch_;
+        if (!frame.active[patch]) continue;
+        const float* from = fresh + (y0 - block.y0) * stride + (x0 - block.x0) * channels;
+        float* to = frame.out + position(y0, x0);
+        const Comparison comparison = {
+            from,   to, stride, plane_.width * channels, height, width, plane_.channels, gate_.cell, gate_.threshold,
+            weights};
+        if (gated() && !changed(comparison)) continue;
+        for (int y = 0; y < height; ++y, from += stride, to += plane_.width * channels) {
+          std::memcpy(to, from, sizeof(float) * width * channels);
+        }
+        if (gated() && frame.changed) frame.changed[patch] = 1;
       }
-      if (frame.changed) frame.changed[block.row * columns_ + i] = 1;
     }
   }
 
@@ -224,7 +245,8 @@ class PatchSkip : public Operator {
   const int patch_;
   std::once_flag prepared_;
   Plane plane_;
-  int rows_ = 0, columns_ = 0;
+  int rows_ = 0, columns_ = 0;    // of patches
+  int side_ = 1;                  // of what is computed at once, patches or larger squares, in pixels
   const std::vector<int> shape_;  // given when there is no cache
   std::vector<Tensor> shapes_;    // of the inputs at the first call
   std::vector<int64_t> out_shape_;

@@ -50,14 +50,17 @@ class Squares {
         fresh_(conv.scratch),
         products_(conv.scratch + static_cast<ptrdiff_t>(kPlaces) * conv.squares * conv.in.channels) {}
 
-  // The square whose upper row begins at `upper`; null: what lies beyond the tensor's border.
-  void add(int y, int x, float* upper, float* lower, bool right) {
+  // The square of outputs at (y, x), row by row; null: not wanted, or beyond the tensor's border.
+  void add(int y, int x, float* const* out) {
+    static constexpr unsigned kRead[4] = {0x0777, 0x0eee, 0x7770, 0xeee0};  // places that each of the outputs reads
+    unsigned places = 0;
+    for (int i = 0; i < 4; ++i) {
+      out_[count_][i] = out[i];
+      if (out[i]) places |= kRead[i];
+    }
+    if (places == 0) return;
+    places_[count_] = places;
     transform(y - conv_.pad_top, x - conv_.pad_left);
-    float** out = out_[count_];
-    out[0] = upper;
-    out[1] = right ? upper + conv_.out.channels : nullptr;
-    out[2] = lower;
-    out[3] = right && lower ? lower + conv_.out.channels : nullptr;
     if (++count_ == conv_.squares) flush();
   }
 
@@ -138,13 +141,15 @@ class Squares {
     tile.channels = size * kLanes;
     tile.clamp = {-infinity, infinity, true};
     for (int place = 0; place < kPlaces; ++place) {
+      int count = 0;
       for (int i = 0; i < count_; ++i) {
+        if (!(places_[i] >> place & 1)) continue;
         const ptrdiff_t row = static_cast<ptrdiff_t>(place) * conv_.squares + i;
-        rows[i] = fresh_ + row * conv_.in.channels;
-        out[i] = products_ + row * size * kLanes;
+        rows[count] = fresh_ + row * conv_.in.channels;
+        out[count++] = products_ + row * size * kLanes;
       }
       tile.weights = weights + static_cast<ptrdiff_t>(place) * conv_.in.channels * size * kLanes;
-      for_each_tile(count_, size, [&](int first, int n) {
+      for_each_tile(count, size, [&](int first, int n) {
         tile.taps = rows + first;
         tile.out = out + first;
         table.kernels[size][n](tile);
@@ -185,17 +190,23 @@ class Squares {
   const Blocks blocks_;
   float *const fresh_, *const products_;  // [place][square][channels]: of the inputs, of a block of outputs
   int count_ = 0;
+  unsigned places_[kMostSquares];
   float* out_[kMostSquares][4];
 };
 
 inline void winograd_conv(const WinogradConv& c, const Segment* segments, int count) {
   Squares squares(c);
   const Segment* end = segments + count;
+  const auto place = [&](const Segment& s, int x) -> float* {
+    if (x >= s.x1 || (s.wanted && !s.wanted[x - s.x0])) return nullptr;
+    return s.out + static_cast<ptrdiff_t>(x - s.x0) * c.out.channels;
+  };
   for (const Segment* s = segments; s != end;) {
     const bool pair = s + 1 != end && s[1].y == s->y + 1 && s[1].x0 == s->x0;  // else the tensor's last row
     for (int x = s->x0; x < s->x1; x += 2) {
-      const ptrdiff_t at = static_cast<ptrdiff_t>(x - s->x0) * c.out.channels;
-      squares.add(s->y, x, s->out + at, pair ? s[1].out + at : nullptr, x + 1 < s->x1);
+      float* const out[4] = {place(*s, x), place(*s, x + 1), pair ? place(s[1], x) : nullptr,
+                             pair ? place(s[1], x + 1) : nullptr};
+      squares.add(s->y, x, out);
     }
     s += pair ? 2 : 1;
   }

@@ -283,8 +283,8 @@ TILED = [
     transpose("tiled", (17, 16), 12, 100, 3, 2, (1, 1, 1, 1), output_padding=1, patch=2),
 ]
 
-# 3x3, stride 1, even patches, 16 channels or more: what may be computed in squares of two by two outputs. Sizes that cut
-# squares and patches, more squares than are computed at a time, channels about whole vectors and blocks of them.
+# 3x3, stride 1, 16 channels or more: what may be computed in squares of two by two outputs. Sizes that cut squares and
+# patches, patches smaller than squares, more squares than are computed at a time, channels about vectors and blocks.
 SQUARES = (
     [
         conv("squares-p{}".format(patch), size, 16, 17, patch=patch, mask=mask, pads=pads)
@@ -302,6 +302,16 @@ SQUARES = (
     + [
         conv("squares-{}".format(mask), (23, 26), 24, 40, patch=2, mask=mask)
         for mask in ("full", "checkerboard", "random")
+    ]
+    + [
+        conv("squares-pixels-{}-{}".format(mask, i), size, 16, 18, patch=1, mask=mask, in_place=i, **rest)
+        for mask in ("full", "checkerboard", "random", "single", "empty")
+        for size in ((24, 26), (25, 27))
+        for i, rest in ((0, dict(activation="Relu")), (1, dict(activation="SiLU", residual="after")))
+    ]
+    + [
+        conv("squares-pixels-gated-{}".format(weights or "none"), (25, 27), 20, 33, patch=1, cell=1, weights=weights)
+        for weights in ("", "some zero")
     ]
     + [conv("squares-deep", (8, 10), 300, 64, patch=2, mask="full")]
     + [
