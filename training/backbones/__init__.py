@@ -54,6 +54,7 @@ BACKBONES = {
     "mobilehumanpose-large-18": _pose(32, large=True, joints=18),
     "fairmot-dlaconv": _fairmot("FairMOT", deformable=False),
     "fairmot-dla": _fairmot("FairMOT", deformable=True),
+    "fairmot-resdcn-18": _fairmot("FairMOTResNet"),
     "fairmot-yolo": _fairmot("FairMOTLight"),
 }
 

@@ -20,12 +20,12 @@ class ConvBnRelu(nn.Module):
         return self.actf(self.conv(x))
 
 
-def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
-    """Learnt, channel by channel, from bilinear interpolation on."""
-    up = nn.ConvTranspose2d(channels, channels, 2 * factor, factor, factor // 2, groups=channels, bias=False)
+def bilinear_upsampling(channels: int, factor: int, groups: int) -> nn.ConvTranspose2d:
+    """Learnt from bilinear interpolation on, which the authors give to the first output of each group."""
+    up = nn.ConvTranspose2d(channels, channels, 2 * factor, factor, factor // 2, groups=groups, bias=False)
     distance = (torch.arange(2 * factor) - (factor - 0.5)).abs() / factor
     with torch.no_grad():
-        up.weight.copy_(torch.outer(1 - distance, 1 - distance))
+        up.weight[:, 0] = torch.outer(1 - distance, 1 - distance)
     return up
 
 
@@ -38,7 +38,7 @@ class IDAUp(nn.Module):
         self.count = len(channels)
         for i in range(1, self.count):
             self.add_module(f"proj_{i}", ConvBnRelu(convolution, channels[i], c_out))
-            self.add_module(f"up_{i}", bilinear_upsampling(c_out, factors[i]))
+            self.add_module(f"up_{i}", bilinear_upsampling(c_out, factors[i], groups=c_out))
             self.add_module(f"node_{i}", ConvBnRelu(convolution, c_out, c_out))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:

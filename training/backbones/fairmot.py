@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor, nn
+from torch.nn import functional
 
-from . import yolov5
+from . import resnet, yolov5
 from .deformable import DeformableConv
 from .dla import CHANNELS, DLA34
 from .dla_up import DLAUp, IDAUp
@@ -20,7 +21,7 @@ FINEST, COARSEST = 2, 4  # levels of DLA-34 that reach the heads: strides 4 to 1
 
 
 class Heads(nn.Module):
-    """What both variants end in: a 3x3 and a 1x1 convolution for each head."""
+    """What all variants end in: a 3x3 and a 1x1 convolution for each head."""
 
     def __init__(self, heads: Mapping[str, int], c_in: int, c_wide: int, activation: type[nn.Module]):
         super().__init__()
@@ -51,6 +52,28 @@ class FairMOT(Heads):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         maps = self.dla_up(self.base(x)[FINEST:])
         return self.read(self.ida_up(maps[: self.kept])[-1])
+
+
+class FairMOTResNet(Heads):
+    """With ResNet-18 and deformable convolutions (resdcn_18). Input and outputs as of FairMOT."""
+
+    def __init__(self) -> None:
+        c1, c2, c3, c4 = resnet.CHANNELS
+        u1, u2, u3 = resnet.DECODED
+        super().__init__(HEADS, u3, 256, nn.ReLU)
+        self.conv1 = nn.Conv2d(3, c1, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(c1)
+        self.layer1 = resnet.stage(c1, c1, 1)
+        self.layer2 = resnet.stage(c1, c2, 2)
+        self.layer3 = resnet.stage(c2, c3, 2)
+        self.layer4 = resnet.stage(c3, c4, 2)
+        up = resnet.upsampling
+        self.deconv_layers = nn.Sequential(*up(c4, u1), *up(u1, u2), *up(u2, u3))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        x = functional.max_pool2d(functional.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.read(self.deconv_layers(x))
 
 
 class FairMOTLight(Heads):

@@ -23,6 +23,9 @@ def set_random_weights(model: nn.Module, preset: str, seed: int) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.ConvTranspose2d) and module.groups == 1:  # channel by channel it stays bilinear
+            taps = module.weight[:, 0].numel() / module.stride[0] ** 2  # of all channels, that meet in a pixel
+            nn.init.normal_(module.weight, std=(2 / taps) ** 0.5, generator=generator)
     for module in model.modules():
         if isinstance(module, DeformableConv):  # offsets of many pixels would blow up rounding errors
             nn.init.normal_(module.conv_offset_mask.weight, std=OFFSETS, generator=generator)

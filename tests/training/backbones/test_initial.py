@@ -7,15 +7,16 @@ from patchskip.training.backbones import BACKBONES
 from patchskip.training.backbones.initial import pictures, set_random_weights
 
 
-def test_a_seed_says_all():
+@pytest.mark.parametrize("name, head", {"mobilehumanpose": "final_layer", "fairmot-resdcn-18": "hm.2"}.items())
+def test_a_seed_says_all(name, head):
     states = []
     for seed in (3, 3, 4):
-        model = BACKBONES["mobilehumanpose"].build()
-        set_random_weights(model, "imagenet", seed)
+        model = BACKBONES[name].build()
+        set_random_weights(model, BACKBONES[name].preset, seed)
         states.append(model.state_dict())
     assert not model.training
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    assert not torch.equal(states[0]["final_layer.weight"], states[2]["final_layer.weight"])
+    assert not torch.equal(states[0][f"{head}.weight"], states[2][f"{head}.weight"])
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -26,11 +26,14 @@ MMACS = [
     ("fairmot-dlaconv", (320, 576), 23440.3),
     ("fairmot-dlaconv", (608, 1088), 84124.8),
     ("fairmot-dla", (320, 576), 25075.2),
+    ("fairmot-resdcn-18", (320, 576), 15215.0),
+    ("fairmot-resdcn-18", (608, 1088), 54604.8),
     ("fairmot-yolo", (320, 576), 5048.2),
     ("fairmot-yolo", (608, 1088), 18117.3),
 ]
 POSE = ("mobilehumanpose", (256, 256), "pose_squats_720x1280_5fps.mp4")
 DEFORMABLE = ("fairmot-dla", (128, 192), "pets09_s2l1_vtest_480x360.avi")
+RESIDUAL = ("fairmot-resdcn-18", (128, 192), "pets09_s2l1_vtest_480x360.avi")
 TRACK = ("fairmot-dlaconv", (320, 576), "pets09_s2l1_vtest_480x360.avi")
 
 
@@ -86,7 +89,7 @@ def frames(path, size):
     return [first, mixed, second, second]
 
 
-@pytest.mark.parametrize("name, size, clip", [POSE, DEFORMABLE, pytest.param(*TRACK, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name, size, clip", [POSE, DEFORMABLE, RESIDUAL, pytest.param(*TRACK, marks=pytest.mark.slow)])
 def test_a_stream_in_exact_mode_is_the_network(write, network, data, tmp_path, name, size, clip):
     export = convert(onnx.load(write(name, size))).model
     save(export, tmp_path / "net.patchskip.onnx")

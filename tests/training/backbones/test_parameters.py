@@ -15,6 +15,7 @@ PARAMETERS = {
     "mobilehumanpose-large-18": (3_648_096, 397, "ae9d3df6ca176061"),
     "fairmot-dlaconv": (19_196_983, 354, "6f9f16d148d89c47"),
     "fairmot-dla": (19_836_711, 402, "2ca05a464f7b898a"),
+    "fairmot-resdcn-18": (14_946_648, 181, "7040321f19e149cb"),
     "fairmot-yolo": (5_013_703, 334, "22336a064e1b4d97"),
 }
 SHAPES = {
@@ -42,6 +43,15 @@ SHAPES = {
         "dla_up.ida_0.proj_1.conv.weight": [256, 512, 3, 3],
         "dla_up.ida_0.proj_1.conv.bias": [256],
         "dla_up.ida_0.proj_1.conv.conv_offset_mask.weight": [27, 512, 3, 3],
+    },
+    "fairmot-resdcn-18": {
+        "conv1.weight": [64, 3, 7, 7],
+        "layer2.0.downsample.0.weight": [128, 64, 1, 1],
+        "layer4.1.bn2.running_var": [512],
+        "deconv_layers.0.weight": [256, 512, 3, 3],
+        "deconv_layers.6.conv_offset_mask.weight": [27, 256, 3, 3],
+        "deconv_layers.15.weight": [64, 64, 4, 4],
+        "hm.0.weight": [256, 64, 3, 3],
     },
     "fairmot-yolo": {
         "backbone.model.0.conv.conv.weight": [32, 12, 3, 3],
