@@ -76,7 +76,9 @@ def _image_size(path):
 
 
 def frame_number(source, index):
-    """The ground truth's number of frame `index` (from 0): an image's file name, where it is one, or index + 1."""
+    """The ground truth's number of the source's frame `index` (from 0): an image's file name, where it is one, or how
+    many there are up to it."""
+    index += source.first
     paths = getattr(source, "paths", None)
     stem = Path(paths[index]).stem if paths else ""
     return int(stem) if stem.isdigit() else index + 1

@@ -29,6 +29,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--gt", metavar="GT.txt", help="MOTChallenge ground truth: adds the AP50 of persons, or HOTA")
     parser.add_argument("--threads", type=int, metavar="N", help="for both (default: PATCHSKIP_THREADS, or all cores)")
+    parser.add_argument("--start", type=int, default=0, metavar="N", help="leave out the first N frames")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
     parser.add_argument("--task", choices=sorted(tasks.TASKS), help="what the outputs mean (default: found out)")
     add_crop(parser, "the part of the frame that --task pose looks at; it stays there (default: all of it)")
@@ -56,6 +57,7 @@ def main(args):
     dense = open_dense(args.dense, threads, skip)
     check_outputs(skip, dense)
     source = open_source(args.source)
+    source.start_at(args.start)
     task = args.task or tasks.guess(skip)
     truth = accuracy.GroundTruth(args.gt) if args.gt else None
     if truth and task not in ("detect", "track"):
@@ -83,6 +85,7 @@ def main(args):
     if numbers:
         result["every_nth"] = every_nth.summarise(numbers, times[2:], quality.every_nth, result)
     result["model"], result["dense_model"], result["source"] = str(args.model), str(args.dense), str(args.source)
+    result["start"] = args.start
     if args.profile:
         result["profile"] = profiling.profile(args.model, threads, source, args.frames)
     if args.json:

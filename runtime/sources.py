@@ -65,12 +65,22 @@ class Source:
     fps     frames a second
     size    (height, width)
     count   number of frames, or None when it is not known
+    first   number of the first frame that is given, of those that are there
     """
 
     spec = ""
     fps = 10.0
     size = (0, 0)
     count: Optional[int] = None
+    first = 0
+
+    def start_at(self, first):
+        """Leave out the frames before number `first`, from 0. Raises PatchskipError when none is left."""
+        if first < 0 or self.count is not None and first >= self.count:
+            raise PatchskipError("{} cannot start at frame {}; it has {}".format(self.spec, first, self.count))
+        self.first = first
+        if self.count is not None:
+            self.count -= first
 
     def __iter__(self):
         for i, frame in enumerate(self._frames()):
@@ -80,7 +90,8 @@ class Source:
                         self.spec, i + 1, frame.shape[1], frame.shape[0], self.size[1], self.size[0]
                     )
                 )
-            yield frame
+            if i >= self.first:
+                yield frame
 
     def _frames(self):
         raise NotImplementedError
@@ -92,12 +103,12 @@ class Folder(Source):
         names = sorted(name for name in os.listdir(spec) if name.lower().endswith(IMAGES) and name[0] != ".")
         if not names:
             raise PatchskipError("the folder {} holds no image ({}); check the path".format(spec, " ".join(IMAGES)))
-        self._paths = [os.path.join(spec, name) for name in names]
+        self.paths = [os.path.join(spec, name) for name in names]
         self.count = len(names)
-        self.size = self._read(self._paths[0]).shape[:2]
+        self.size = self._read(self.paths[0]).shape[:2]
 
     def _frames(self):
-        return map(self._read, self._paths)
+        return map(self._read, self.paths)
 
     @staticmethod
     def _read(path):
@@ -147,9 +158,9 @@ class Video(Source):
                 yield frame
         finally:
             capture.release()
-        if self.count and done < ENDS_EARLY * self.count:
+        if self.count and done < ENDS_EARLY * (self.first + self.count):
             raise PatchskipError(
                 "{}: frame {} of {} cannot be decoded; the file is truncated or damaged, copy it again".format(
-                    self.spec, done + 1, self.count
+                    self.spec, done + 1, self.first + self.count
                 )
             )

@@ -69,8 +69,12 @@ def test_bad_ground_truth_is_one_line(tmp_path, text):
 
 def test_frame_numbers():
     class Images:
+        first = 0
         paths = ["/x/000007.jpg", "/x/cover.jpg"]
+
+    class Video:
+        first = 3
 
     assert accuracy.frame_number(Images, 0) == 7
     assert accuracy.frame_number(Images, 1) == 2
-    assert accuracy.frame_number(object(), 4) == 5
+    assert accuracy.frame_number(Video, 4) == 8

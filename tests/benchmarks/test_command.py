@@ -50,6 +50,15 @@ def test_frames_that_begin_a_block_are_not_counted(outputs):
     assert result["frames"] == 24 - timing.DROPPED * -(-24 // timing.BLOCK)
 
 
+def test_a_part_of_the_clip(demo):
+    """What is skipped of a later part is measured against the ground truth of that part."""
+    more = ["--gt", demo / "clip.gt.txt", "--start", 10, "--frames", 9, "--json", demo / "part.json"]
+    assert run(demo, "--quiet", *more) == 0
+    result = json.loads((demo / "part.json").read_text())
+    assert result["start"] == 10 and result["frames"] == 9 - timing.DROPPED
+    assert result["accuracy"]["dense"]["ap50"] > 0.8
+
+
 def test_too_few_frames_are_not_valid(outputs):
     result, _ = outputs
     assert result["valid"] is False
@@ -108,6 +117,7 @@ def test_dense_network_of_another_size_is_resized(demo):
     "more, words",
     [
         (["--frames", 1], "--frames is 1"),
+        (["--start", 24], "cannot start at frame 24; it has 24"),
         (["--threads", 0], "threads is 0"),
         (["--gt", "nowhere.gt.txt"], "nowhere.gt.txt"),
         (["--json", "no/such/folder/x.json"], "no folder"),

@@ -45,6 +45,18 @@ def test_a_video(tmp_path):
     assert len(list(source)) == 12
 
 
+def test_a_later_start(tmp_path):
+    for spec in (clip(tmp_path / "a.avi"), images(tmp_path / "a", [(8, 12)] * 12)):
+        source = patchskip.open_source(str(spec))
+        whole = list(source)
+        source.start_at(9)
+        assert (source.count, source.first) == (3, 9)
+        assert all(np.array_equal(frame, same) for frame, same in zip(source, whole[9:])) and len(list(source)) == 3
+    for first in (-1, 12):
+        with pytest.raises(PatchskipError, match="cannot start at frame"):
+            patchskip.open_source(str(spec)).start_at(first)
+
+
 def test_frames_are_not_reused(tmp_path):
     frames = list(patchskip.open_source(str(clip(tmp_path / "a.avi"))))
     assert len({frame.ctypes.data for frame in frames}) == len(frames)
