@@ -11,7 +11,7 @@ import numpy as np
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.progress import Progress
-from patchskip.runtime.sources import CAMERA, open_source
+from patchskip.runtime.sources import CAMERA, Source, open_source
 
 ALIGNED = 32  # pixels between the places where a crop may lie: no layer's patch is cut
 
@@ -32,30 +32,48 @@ def read(
     They are kept in a file without a name in `folder`. Raises PatchskipError when there are fewer than `least`, when
     all are the same, or when the source is a camera.
     """
-    if CAMERA.match(spec):
-        raise PatchskipError(f"{spec} is a camera; record a video of it: training looks at the same frames many times")
-    source = open_source(spec)
-    fit = Preprocess({"name": spec, "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, recipe)
+    source = recorded(spec)
+    fit = fitting(spec, size, recipe)
     total = source.count or sum(1 for _ in source)
     first, last = (round(share * total) for share in part)
+    frames = fitted(source, fit, first, last, folder, quiet)
+    if len(frames) < least:
+        raise PatchskipError(
+            f"{spec} has {len(frames)} frames to train on; give a clip, or a --part of it, of {least} or more"
+        )
+    if all(np.array_equal(frames[0], frame) for frame in frames[1:]):
+        raise PatchskipError(
+            f"nothing changes in {spec}: its {len(frames)} frames are the same; give a clip that moves"
+        )
+    return Clip(spec, frames)
+
+
+def recorded(spec: str) -> Source:
+    """A source that gives the same frames every time. Raises PatchskipError for a camera."""
+    if CAMERA.match(spec):
+        raise PatchskipError(f"{spec} is a camera; record a video of it: training looks at the same frames many times")
+    return open_source(spec)
+
+
+def fitting(spec: str, size: tuple[int, int], recipe: dict) -> Preprocess:
+    """What makes a frame uint8 BGR [1, H, W, 3] of `size`, in the way of a network's `recipe`, not yet normalised."""
+    return Preprocess({"name": spec, "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, recipe)
+
+
+def fitted(source: Source, fit: Preprocess, first: int, last: int, folder: str, quiet: bool) -> np.ndarray:
+    """The frames first..last - 1, or as many of them as there are, in a file without a name in `folder`."""
     count = 0
     with tempfile.TemporaryFile(dir=folder) as file, Progress("read", last, quiet) as progress:
         for number, frame in enumerate(source):
-            progress.update(number, spec)
+            progress.update(number, source.spec)
             if number >= last:
                 break
             if number >= first:
                 file.write(fit(frame).tobytes())
                 count += 1
-        if count < least:
-            raise PatchskipError(
-                f"{spec} has {count} frames to train on; give a clip, or a --part of it, of {least} or more"
-            )
         file.flush()
-        frames = np.memmap(file, np.uint8, "r", shape=(count, *size, 3))
-    if all(np.array_equal(frames[0], frame) for frame in frames[1:]):
-        raise PatchskipError(f"nothing changes in {spec}: its {count} frames are the same; give a clip that moves")
-    return Clip(spec, frames)
+        shape = (count, *fit.size, 3)
+        return np.memmap(file, np.uint8, "r", shape=shape) if count else np.empty(shape, np.uint8)
 
 
 def excerpt(clips: Sequence[Clip], crop: tuple[int, int], length: int, key: Sequence[int]) -> np.ndarray:

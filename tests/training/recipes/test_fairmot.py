@@ -1,0 +1,124 @@
+"""`python -m patchskip.training.recipes.fairmot`, as a user calls it."""
+
+import json
+
+import pytest
+import torch
+
+from patchskip.training import checkpoint
+from patchskip.training.backbones.__main__ import main as write_onnx
+from patchskip.training.recipes import fairmot, losses, trainer
+
+NAME = "fairmot-yolo"
+
+
+@pytest.fixture
+def train(clip, tmp_path, monkeypatch):
+    """train(*more arguments, output=folder) -> exit status."""
+    monkeypatch.setattr(trainer, "EVERY", 2)
+    folder, gt = clip
+    words = f"--source {folder} --gt {gt} --frames 0:8 --size 64 96 --crop 32 64 --batch 2 --steps 4 --threads 1"
+
+    def run(*more, output="out"):
+        return fairmot.main([*words.split(), "-o", str(tmp_path / output), *more])
+
+    return run
+
+
+def test_training(train, tmp_path, capsys):
+    assert train("--test", "8:12") == 0
+    said = capsys.readouterr().out
+    assert f"wrote {tmp_path / 'out' / NAME}.pth" in said and "AP50 of frames 8:12: 0." in said
+    log = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
+    assert [entry["step"] for entry in log] == [2, 4]
+    assert set(log[0]) == {"step", "total", "heat", "reach", "offset", "identity"}
+    words = [NAME, "-o", str(tmp_path / "net.onnx"), "--size", "64", "96"]
+    assert write_onnx([*words, "--checkpoint", str(tmp_path / "out" / f"{NAME}.pth")]) == 0
+
+
+def test_interrupted(train, tmp_path, monkeypatch, capsys):
+    assert train(output="whole") == 0
+    save = checkpoint.save
+
+    def interrupted(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as once:
+        once.setattr(checkpoint, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train()
+    assert not (tmp_path / "out" / f"{NAME}.pth").exists()
+    assert train() == 0 and "going on after step 2 of 4" in capsys.readouterr().out
+    for ending in ("pth", "json"):
+        one, whole = ((tmp_path / name / f"{NAME}.{ending}").read_bytes() for name in ("out", "whole"))
+        assert one == whole
+
+
+def test_the_seed(train, tmp_path):
+    assert train("--steps", "1") == train("--steps", "1", "--seed", "1", output="other") == 0
+    one, other = (torch.load(tmp_path / name / f"{NAME}.pth") for name in ("out", "other"))
+    assert not all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_going_on_from_parameters(train, tmp_path):
+    assert train("--steps", "1") == 0
+    start = str(tmp_path / "out" / f"{NAME}.pth")
+    assert train("--steps", "1", "--rate", "1e-12", "--checkpoint", start, output="next") == 0
+    one, same = (torch.load(tmp_path / name / f"{NAME}.pth") for name in ("out", "next"))
+    assert all(torch.allclose(one[name], same[name], atol=1e-6) for name in one if name.endswith("weight"))
+
+
+def test_a_loss_that_is_not_a_number(train, tmp_path, monkeypatch, capsys):
+    terms, calls = losses.Loss.forward, []
+
+    def broken(self, *arguments):
+        calls.append(1)
+        return {
+            name: value * (float("nan") if len(calls) > 3 else 1) for name, value in terms(self, *arguments).items()
+        }
+
+    monkeypatch.setattr(losses.Loss, "forward", broken)
+    assert train() == 1
+    assert "the loss of step 4 is not a number" in capsys.readouterr().err
+    assert not (tmp_path / "out" / f"{NAME}.pth").exists()
+    assert torch.load(tmp_path / "out" / f"{NAME}.pt")["state"]["done"] == 2
+
+
+@pytest.mark.slow
+def test_persons_are_found(train, tmp_path, capsys):
+    """Two persons on one street are learned in a hundred steps."""
+    more = "--crop 64 96 --batch 4 --steps 100 --rate 3e-3 --test 8:12".split()
+    assert train(*more) == 0
+    log = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
+    assert log[-1]["total"] < log[0]["total"] / 2
+    assert float(capsys.readouterr().out.split()[-1]) > 0.5
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--frames", "0:99"], "ends at frame 12, before 99"),
+        (["--frames", "3:4"], "are too few"),
+        (["--source", "absent.mp4"], "no such file"),
+        (["--gt", "absent.txt"], "ground truth absent.txt"),
+        (["--checkpoint", "absent.pth"], "cannot read absent.pth"),
+        (["--size", "60", "96"], "--size 60 96 does not suit fairmot-yolo"),
+        (["--crop", "32", "128"], "--crop (32, 128) is not possible"),
+        (["--steps", "0"], "--steps 0 is not possible"),
+        (["--output", "{gt}"], "cannot write"),
+    ],
+)
+def test_bad_input(train, clip, capsys, arguments, message):
+    assert train(*(word.format(gt=clip[1]) for word in arguments)) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_checkpoints_of_other_trainings(train, tmp_path, capsys):
+    assert train("--steps", "1") == 0
+    assert train("--steps", "2") == 2
+    assert "its steps is 1, not 2" in capsys.readouterr().err
+    torch.save({"other.weight": torch.zeros(3)}, tmp_path / "other.pth")
+    assert train("--checkpoint", str(tmp_path / "other.pth"), output="next") == 2
+    assert "does not fit the network" in capsys.readouterr().err
