@@ -30,6 +30,7 @@ MODULE_COMMANDS = [
     "patchskip.benchmarks.demo",
     "patchskip.benchmarks.kernels",
     "patchskip.training.backbones",
+    "patchskip.training.recipes.fairmot",
     "patchskip.benchmarks.roofline",
     "patchskip.benchmarks.gpu_check",
 ]

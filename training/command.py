@@ -57,17 +57,15 @@ def main(args: argparse.Namespace) -> int:
     """Train, write the gates. -> exit status: 1 when the target is not reached, or the training diverges."""
     _check(args)
     try:
-        import torch
+        import torch  # noqa: F401
     except ImportError as error:
         raise PatchskipError(
             "training needs PyTorch, which is not installed; pip install 'patchskip[train]'"
         ) from error
 
-    from .processes import Processes
+    from .processes import Processes, reproducible
 
-    torch.set_num_threads(args.threads or torch.get_num_threads())
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    reproducible(args.threads)
     with Processes() as processes:
         if args.streams % processes.count:
             raise PatchskipError(f"--streams {args.streams} cannot be shared by {processes.count} processes alike")

@@ -12,6 +12,13 @@ from torch import Tensor
 from patchskip.runtime.errors import PatchskipError
 
 
+def reproducible(threads: int | None) -> None:
+    """Compute the same in every run, where PyTorch can, with so many threads (None: its own choice)."""
+    torch.set_num_threads(threads or torch.get_num_threads())
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
 class Processes:
     """rank, count: which of how many processes this is. device: where it computes. Use as a context."""
 

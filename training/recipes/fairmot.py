@@ -84,6 +84,7 @@ def _train(args: argparse.Namespace) -> int:
     model, size = filled(args.backbone, args.size, args.checkpoint, args.seed)
     import torch
 
+    from patchskip.training.processes import reproducible
     from patchskip.training.trainer import Diverged
 
     from . import labelled
@@ -91,8 +92,7 @@ def _train(args: argparse.Namespace) -> int:
     from .measuring import average_precision
     from .trainer import Plan, Trainer
 
-    torch.set_num_threads(args.threads or torch.get_num_threads())
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    reproducible(args.threads)
     torch.manual_seed(args.seed)
     try:
         os.makedirs(args.output, exist_ok=True)
@@ -122,7 +122,8 @@ def _train(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(f"wrote {output}")
     if unseen:
-        print(f"AP50 of frames {args.test[0]}:{args.test[1]}: {average_precision(model, unseen, recipe, device):.4f}")
+        found = average_precision(model, unseen, recipe, device, args.quiet)
+        print(f"AP50 of frames {args.test[0]}:{args.test[1]}: {found:.4f}")
     return 0
 
 

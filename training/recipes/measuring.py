@@ -10,21 +10,24 @@ from torch import nn
 
 from patchskip.benchmarks import accuracy
 from patchskip.export.preprocess import normalised
+from patchskip.runtime.progress import Progress
 from patchskip.runtime.tasks import centres
 from patchskip.training.backbones.fairmot import HEADS
 
 from .labelled import LabelledClip
 
 
-def average_precision(model: nn.Module, clip: LabelledClip, recipe: dict, device: torch.device) -> float:
+def average_precision(model: nn.Module, clip: LabelledClip, recipe: dict, device: torch.device, quiet: bool) -> float:
     """-> AP50, 0..1, by benchmarks/accuracy.py's conventions. The model is in inference mode."""
     decode, found = None, []
-    for frame in clip.frames:
-        pictures = torch.from_numpy(normalised(frame, recipe)).to(device)
-        with torch.no_grad():
-            outputs = {head: output.cpu().numpy() for head, output in zip(HEADS, model(pictures))}
-        decode = decode or centres.create(_described(outputs, pictures), accuracy.CONFIDENCE)
-        found.append(decode(outputs)[0])
+    with Progress("test", len(clip.frames), quiet) as progress:
+        for frame in clip.frames:
+            pictures = torch.from_numpy(normalised(frame, recipe)).to(device)
+            with torch.no_grad():
+                outputs = {head: output.cpu().numpy() for head, output in zip(HEADS, model(pictures))}
+            decode = decode or centres.create(_described(outputs, pictures), accuracy.CONFIDENCE)
+            found.append(decode(outputs)[0])
+            progress.update(len(found))
     return accuracy.average_precision(found, clip.boxes)
 
 
