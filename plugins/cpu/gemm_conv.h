@@ -129,11 +129,10 @@ class Unit {
   }
 
   void run_tiles(Tile& tile, int size, bool finish) const {
-    static const TileTable table;
     for_each_tile(count_, size, [&](int first, int rows) {
       tile.taps = pointers_ + first;
       tile.out = out_ + first;
-      table.kernels[size][rows](tile);
+      tile_of(size, rows)(tile);
       if (finish) finish_tile(tile, first, rows);
     });
   }

@@ -125,6 +125,11 @@ struct TileTable {
   TileTable() { FillTable<kBlock, tile_rows(kBlock)>::fill(kernels); }
 };
 
+inline TileKernel tile_of(int block, int rows) {
+  static const TileTable table;
+  return table.kernels[block][rows];
+}
+
 // Runs body(first, rows) for tiles as equal as can be: 13 rows are 7 + 6, not 12 + 1.
 template <typename Body>
 inline void for_each_tile(int count, int block, const Body& body) {

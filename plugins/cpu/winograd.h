@@ -128,7 +128,6 @@ class Squares {
 
   // The 16 matrix products for one block of output channels.
   void multiply(const float* weights, int size) {
-    static const TileTable table;
     const float* rows[kMostSquares];
     float* out[kMostSquares];
     const float infinity = std::numeric_limits<float>::infinity();
@@ -152,7 +151,7 @@ class Squares {
       for_each_tile(count, size, [&](int first, int n) {
         tile.taps = rows + first;
         tile.out = out + first;
-        table.kernels[size][n](tile);
+        tile_of(size, n)(tile);
       });
     }
   }
