@@ -17,6 +17,10 @@ from .convert import DEFAULT_THRESHOLDS, convert
 from .preprocess import PRESETS
 
 _FRAMES = 8  # of --source, taken for the layers' magnitudes
+_GENERATED = (
+    "note: thresholds are shares of the layers' means on generated pictures; --source VIDEO takes them from yours, "
+    "which may differ much"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +109,8 @@ def main(args: argparse.Namespace) -> int:
     save(result.model, output)
     if not args.quiet and args.json != "-":
         print(coverage.table(result.report))
+        if args.gate == "delta" and not (args.source or args.gates):
+            print(_GENERATED)
         print(f"wrote {output}")
     if args.json:
         atomic_json(args.json, {"output": output, **result.report})

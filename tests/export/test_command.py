@@ -37,6 +37,13 @@ def test_export_and_inspect(file, tmp_path, capsys):
     assert len(reasons) == 1 and "Softmax" in reasons[0]
 
 
+def test_delta_without_a_clip_says_where_the_thresholds_come_from(file, capsys):
+    clip = "synthetic://?frames=3&size=64x48"
+    for words, said in (([], False), (["--gate", "delta"], True), (["--gate", "delta", "--source", clip], False)):
+        assert run("export", file, *words) == 0
+        assert ("--source VIDEO" in capsys.readouterr().out) == said, words
+
+
 def test_inspect_says_what_is_kept_and_where_gates_are(file, tmp_path, capsys):
     assert run("export", file, "--gate", "delta", "--threshold", 0.5, "--quiet") == 0
     assert run("inspect", tmp_path / "net.patchskip.onnx", "--json", tmp_path / "inspect.json", "--layers") == 0
