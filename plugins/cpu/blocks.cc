@@ -6,7 +6,7 @@ void list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const P
   blocks->clear();
   const int columns = (plane.width + patch - 1) / patch;
   const int most = most_pixels / (patch * patch) > 0 ? most_pixels / (patch * patch) : 1;
-  for (int y = 0, row = 0; y < plane.height; y += patch, ++row, mask += columns) {
+  for (int y = 0; y < plane.height; y += patch, mask += columns) {
     const int y1 = y + patch < plane.height ? y + patch : plane.height;
     for (int word = 0; word < columns; word += 64) {
       uint64_t bits = kernels.nonzero(mask + word, columns - word < 64 ? columns - word : 64);
@@ -18,7 +18,7 @@ void list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const P
         for (int first = word + skipped; first < end; first += most) {
           const int last = first + most < end ? first + most : end;
           const int x1 = last * patch < plane.width ? last * patch : plane.width;
-          blocks->push_back({row, first, last, y, y1, first * patch, x1});
+          blocks->push_back({y, y1, first * patch, x1});
         }
         bits = skipped + run < 64 ? bits >> (skipped + run) << (skipped + run) : 0;
       }

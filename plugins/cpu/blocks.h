@@ -8,8 +8,7 @@
 namespace patchskip {
 
 struct Block {
-  int row, first, last;  // patches [first, last) of a row of the grid
-  int y0, y1, x0, x1;    // their pixels
+  int y0, y1, x0, x1;  // pixels
   int pixels() const { return (y1 - y0) * (x1 - x0); }
 };
 

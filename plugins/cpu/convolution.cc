@@ -14,6 +14,7 @@ constexpr int kLeastWinogradChannels = 16;  // below, the transforms take what t
 constexpr int kLeastWinogradPixels = 512;
 constexpr int kWinogradValues = 49152;  // of transformed inputs at a time: they stay in the second-level cache
 constexpr int kLeastSquares = 6;        // a tile of the matrix product
+constexpr int kMostSquares = WinogradConv::kMostSquares, kMostBlockChannels = WinogradConv::kMostBlockChannels;
 
 // Floats on a cache line's boundary: a vector load never crosses two.
 class Floats {
@@ -126,8 +127,9 @@ class Convolution : public PointwiseConvolution {
     c.weights = weights_.get();
     c.bias = bias_.get();
     c.zeros = zeros_.get();
-    c.squares = std::min(std::max(kWinogradValues / (16 * in_.channels), kLeastSquares), WinogradConv::kMostSquares);
-    scratch.at_least(static_cast<size_t>(16) * c.squares * (in_.channels + kMostBlockChannels));
+    c.squares =
+        std::min(std::max(kWinogradValues / (WinogradConv::kPlaces * in_.channels), kLeastSquares), kMostSquares);
+    scratch.at_least(static_cast<size_t>(WinogradConv::kPlaces) * c.squares * (in_.channels + kMostBlockChannels));
     c.scratch = scratch.get();
     c.finish = finish;
     kernels_->winograd_conv(c, segments, count);

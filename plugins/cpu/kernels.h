@@ -15,8 +15,8 @@ namespace patchskip {
 struct Segment {
   int y, x0, x1;
   float* out;
-  const int32_t* wanted =
-      nullptr;  // if not null, for each pixel: others than those that are not 0 need not be computed
+  // If not null: for each pixel, 0 when it need not be computed.
+  const int32_t* wanted = nullptr;
 };
 
 // Convolution as a matrix product over listed pixels. A *tap* is a run of `width` input floats that lie next to each
@@ -49,18 +49,19 @@ struct GemmConv {
 // 3x3, stride 1, on squares of two by two outputs. Segments begin at even columns, and come in pairs of rows of which
 // the first is even; at the tensor's border they may be cut.
 struct WinogradConv {
-  static constexpr int kMostSquares = 48;
+  static constexpr int kPlaces = 16;             // products for each square
+  static constexpr int kMostSquares = 48;        // at a time
+  static constexpr int kMostBlockChannels = 64;  // of a block of output channels
   const float* x = nullptr;
   Plane in, out;
   int pad_top = 0, pad_left = 0;
   const float* weights = nullptr;  // packed by pack_winograd
   const float* bias = nullptr;     // padded to whole vectors
   const float* zeros = nullptr;    // a pixel of X, and at least a block of output channels
-  int squares = 0;                 // at a time, at most kMostSquares
-  float* scratch = nullptr;        // 16 * squares * (input channels + kMostBlockChannels)
+  int squares = 0;                 // at a time
+  float* scratch = nullptr;        // kPlaces * squares * (input channels + kMostBlockChannels)
   Finish finish;
 };
-constexpr int kMostBlockChannels = 64;
 
 // One filter for each channel; `weights` are [taps, C].
 struct DepthwiseConv {

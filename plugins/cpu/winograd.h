@@ -8,15 +8,18 @@
 //
 // with 16 multiplications in place of 36. The 16 *places* of (G g G') * (B' d B), summed over input channels, are 16
 // matrix products of packed weights with as many rows as there are squares of outputs. Squares begin at even rows and
-// columns, so that a value does not depend on the mask. An output reads no more of d than its own window: NaN spreads
-// as in the sum.
+// columns, so that a value does not depend on the mask. An output reads no more of d than its own window, so that NaN
+// spreads as in the sum; and of the places only 9, in rows and columns 0 to 2 or 1 to 3: a pixel that is active alone
+// costs what it costs as a sum.
 #pragma once
 #include "tile.h"
 
 namespace patchskip {
 namespace PS_ISA {
 
-constexpr int kPlaces = 16;
+constexpr int kPlaces = WinogradConv::kPlaces;
+static_assert(kBlock * kLanes <= WinogradConv::kMostBlockChannels,
+              "the products of a block have their place in scratch");
 
 // [block of channels][place][input][channels of the block]; the transform is made in float64 and rounded once.
 inline size_t pack_winograd(const float* weights, int outputs, int inputs, float* packed) {

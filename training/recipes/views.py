@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from patchskip.runtime import opencv
+from patchskip.runtime.preprocess import DEFAULTS
 
 from .labelled import LabelledClip
 
@@ -15,7 +16,6 @@ SCALES = 0.8, 1.25  # of a part
 NEAR = 0.8  # share of the parts that are cut around somebody
 CONTRAST, BRIGHTNESS = 0.2, 20.0  # up to so much more or less; grey levels
 VISIBLE = 0.25  # least share of a box that lies in the picture; who shows less is background
-PAD = 114
 
 
 @dataclass
@@ -60,7 +60,7 @@ def _warped(frame: np.ndarray, steps: np.ndarray, shift: np.ndarray, size: tuple
     """Pixel x lies at x * steps + shift; the middle of the first one is 0.5."""
     cv2 = opencv.load()
     matrix = np.concatenate([np.diag(steps), (shift + 0.5 * steps - 0.5)[:, None]], axis=1)
-    return cv2.warpAffine(frame, matrix, tuple(size[::-1]), flags=cv2.INTER_LINEAR, borderValue=(PAD,) * 3)
+    return cv2.warpAffine(frame, matrix, tuple(size[::-1]), flags=cv2.INTER_LINEAR, borderValue=(DEFAULTS["pad"],) * 3)
 
 
 def _tinted(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
