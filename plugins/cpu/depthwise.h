@@ -2,6 +2,7 @@
 #pragma once
 #include "channels.h"
 #include "finish.h"
+#include "tile.h"
 
 namespace patchskip {
 namespace PS_ISA {
@@ -54,7 +55,8 @@ class DepthwisePixels {
       const int n = count < piece ? count : piece;
       if (n >= kLongRun) {
         for_each_vector(d_.out.channels, [&](ptrdiff_t c, auto lanes) {
-          compute(c, lanes, n, [=](int i) { return from + i * step; }, [=](int i) { return to + i * d_.out.channels; });
+          compute<1>(
+              c, lanes, n, [=](int i) { return from + i * step; }, [=](int i) { return to + i * d_.out.channels; });
         });
       } else {
         for (int i = 0; i < n; ++i) gather(from + i * step, to + static_cast<ptrdiff_t>(i) * d_.out.channels);
@@ -78,11 +80,15 @@ class DepthwisePixels {
     return pairs;
   }
 
+  // Pixels that lie anywhere: of each of their taps several vectors are read, which lie next to each other.
   void flush() {
     if (count_ == 0) return;
-    for_each_vector(d_.out.channels, [this](ptrdiff_t c, auto lanes) {
-      compute(c, lanes, count_, [this](int i) { return from_[i]; }, [this](int i) { return to_[i]; });
-    });
+    const auto from = [this](int i) { return from_[i]; };
+    const auto to = [this](int i) { return to_[i]; };
+    int c = 0;
+    for (; c + kBlock * kLanes <= d_.out.channels; c += kBlock * kLanes) compute<kBlock>(c, Whole(), count_, from, to);
+    for_each_vector(d_.out.channels - c,
+                    [&](ptrdiff_t rest, auto lanes) { compute<1>(c + rest, lanes, count_, from, to); });
     count_ = 0;
   }
 
@@ -132,40 +138,49 @@ class DepthwisePixels {
     }
   }
 
-  template <typename Lanes, typename From, typename To>
+  template <int block, typename Lanes, typename From, typename To>
   void compute(ptrdiff_t c, Lanes lanes, int count, const From& from, const To& to) const {
+    constexpr int most = block == 1 ? 8 : 4;
     int i = 0;
-    for (; i + 8 <= count; i += 8) group<8>(c, lanes, i, from, to);
-    if (count - i >= 4) group<4>(c, lanes, i, from, to), i += 4;
-    if (count - i >= 2) group<2>(c, lanes, i, from, to), i += 2;
-    if (count - i >= 1) group<1>(c, lanes, i, from, to);
+    for (; i + most <= count; i += most) group<most, block>(c, lanes, i, from, to);
+    if (count - i >= 4) group<4, block>(c, lanes, i, from, to), i += 4;
+    if (count - i >= 2) group<2, block>(c, lanes, i, from, to), i += 2;
+    if (count - i >= 1) group<1, block>(c, lanes, i, from, to);
   }
 
   // Several pixels side by side: one alone would wait for each of its additions.
-  template <int n, typename Lanes, typename From, typename To>
+  template <int n, int block, typename Lanes, typename From, typename To>
   void group(ptrdiff_t c, Lanes lanes, int first, const From& from_of, const To& to_of) const {
     const float* from[n];
-    Vec total[n];
-    const Vec bias = lanes.read(d_.bias + c);
+    Vec total[n][block];
 #pragma GCC unroll 8
     for (int i = 0; i < n; ++i) {
       from[i] = from_of(first + i) + c;
-      total[i] = bias;
+#pragma GCC unroll 4
+      for (int j = 0; j < block; ++j) total[i][j] = lanes.read(d_.bias + c + j * kLanes);
     }
     const float* filter = d_.weights + c;
     for (int ky = 0; ky < kernel; ++ky) {
 #pragma GCC unroll 5
       for (int kx = 0; kx < kernel; ++kx, filter += d_.out.channels) {
-        const Vec w = lanes.read(filter);
+#pragma GCC unroll 4
+        for (int j = 0; j < block; ++j) {
+          const Vec w = lanes.read(filter + j * kLanes);
 #pragma GCC unroll 8
-        for (int i = 0; i < n; ++i) total[i] += lanes.read(from[i] + kx * column_) * w;
+          for (int i = 0; i < n; ++i) total[i][j] += lanes.read(from[i] + kx * column_ + j * kLanes) * w;
+        }
       }
 #pragma GCC unroll 8
       for (int i = 0; i < n; ++i) from[i] += row_;
     }
     const Vec low = splat(clamp_.low), high = splat(clamp_.high);
 #pragma GCC unroll 8
-    for (int i = 0; i < n; ++i) lanes.write(to_of(first + i) + c, min(high, max(low, total[i])));
+    for (int i = 0; i < n; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < block; ++j) {
+        lanes.write(to_of(first + i) + c + j * kLanes, min(high, max(low, total[i][j])));
+      }
+    }
   }
 
   const DepthwiseConv& d_;
