@@ -12,8 +12,9 @@ namespace {
 
 constexpr int kLeastWinogradChannels = 16;  // below, the transforms take what the products save
 constexpr int kLeastWinogradPixels = 512;
-constexpr int kWinogradValues = 49152;  // of transformed inputs at a time: they stay in the second-level cache
-constexpr int kLeastSquares = 6;        // a tile of the matrix product
+constexpr int kWinogradValues = 49152;   // of transformed inputs at a time: they stay in the second-level cache
+constexpr size_t kHeavyWeights = 65536;  // more than a fourth of the second-level cache
+constexpr int kLeastSquares = 6;         // a tile of the matrix product
 constexpr int kMostSquares = WinogradConv::kMostSquares, kMostBlockChannels = WinogradConv::kMostBlockChannels;
 
 // Floats on a cache line's boundary: a vector load never crosses two.
@@ -30,6 +31,7 @@ class Floats {
     if (size_ < n) resize(n);
   }
   float* get() const { return values_.get(); }
+  size_t size() const { return size_; }
 
  private:
   struct Free {
@@ -75,7 +77,21 @@ class Convolution : public PointwiseConvolution {
     }
   }
 
-  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+  int parts(int threads) const override {
+    if (depthwise_ || conv_.group > 1 || weights_.size() < kHeavyWeights) return 1;
+    const int blocks = kernels_->channel_blocks(out_.channels);
+    int parts = std::min(threads, blocks);
+    while (blocks % parts != 0 && blocks < 4 * parts) --parts;  // none with much more than another
+    return parts;
+  }
+
+  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
+               int count) const override {
+    compute_part(inputs, n_inputs, finish, segments, count, ChannelPart());
+  }
+
+  void compute_part(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count,
+                    ChannelPart part) const override {
     const Window& w = conv_.shape.window;
     if (depthwise_) {
       DepthwiseConv d;
@@ -91,16 +107,19 @@ class Convolution : public PointwiseConvolution {
       return;
     }
     if (winograd_) {
-      compute_winograd(data<const float>(inputs[0]), finish, segments, count);
+      compute_winograd(data<const float>(inputs[0]), finish, segments, count, part);
       return;
     }
     GemmConv c = gemm(finish);
+    c.part = part;
     c.x = data<const float>(inputs[0]);
     kernels_->gemm_conv(c, segments, count);
   }
 
-  void compute_packed(const float* pixels, const Finish& finish, const Segment* segments, int count) const override {
+  void compute_packed(const float* pixels, const Finish& finish, const Segment* segments, int count,
+                      ChannelPart part) const override {
     GemmConv c = gemm(finish);
+    c.part = part;
     c.pixels = pixels;
     kernels_->gemm_conv(c, segments, count);
   }
@@ -116,9 +135,11 @@ class Convolution : public PointwiseConvolution {
            in_.channels >= kLeastWinogradChannels && out_.channels >= kLeastWinogradChannels;
   }
 
-  void compute_winograd(const float* x, const Finish& finish, const Segment* segments, int count) const {
+  void compute_winograd(const float* x, const Finish& finish, const Segment* segments, int count,
+                        ChannelPart part) const {
     thread_local Floats scratch;
     WinogradConv c;
+    c.part = part;
     c.x = x;
     c.in = in_;
     c.out = out_;

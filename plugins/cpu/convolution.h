@@ -7,7 +7,7 @@ namespace patchskip {
 class PointwiseConvolution : public Computation {
  public:
   // `pixels`: the segments' input pixels, one after the other.
-  virtual void compute_packed(const float* pixels, const Finish&, const Segment*, int count) const = 0;
+  virtual void compute_packed(const float* pixels, const Finish&, const Segment*, int count, ChannelPart) const = 0;
 };
 
 std::unique_ptr<Computation> make_convolution(const Attributes&, bool transposed);

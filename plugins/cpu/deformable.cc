@@ -73,7 +73,7 @@ class Deformable : public Computation {
     const int count = static_cast<int>(piece.size());
     const Segment* samples = between(piece.data(), count, samples_.channels).data();
     kernels_->deform_samples(d, samples, count);
-    product_->compute_packed(samples->out, finish, piece.data(), count);
+    product_->compute_packed(samples->out, finish, piece.data(), count, ChannelPart());
   }
 
   const Kernels* const kernels_;

@@ -48,10 +48,11 @@ class Unit {
     const Blocks blocks(outputs);
     // Whole pixels at once, when all their channels are there: the fewer the channels, the more that is worth.
     const bool by_runs = blocks.count == 1 && conv_.group == 1;
-    const float* weights = phase_.weights;
+    const ptrdiff_t terms = static_cast<ptrdiff_t>(phase_.n_taps) * inputs * kLanes;  // of each vector's sums
+    const float* weights = phase_.weights + terms * blocks.first(blocks.begin(conv_.part));
     for (int group = 0; group < conv_.group; ++group) {
       if (group > 0) shift(inputs);
-      for (int b = 0; b < blocks.count; ++b) {
+      for (int b = blocks.begin(conv_.part); b < blocks.end(conv_.part); ++b) {
         const int first = blocks.first(b) * kLanes, size = blocks.size(b);
         Tile tile;
         tile.stride = capacity_;
@@ -63,7 +64,7 @@ class Unit {
         tile.channels = outputs - first < size * kLanes ? outputs - first : size * kLanes;
         tile.clamp = clamp_;
         run_tiles(tile, size, !clamp_.whole && !by_runs);
-        weights += static_cast<ptrdiff_t>(phase_.n_taps) * inputs * size * kLanes;
+        weights += terms * size;
       }
     }
     if (!clamp_.whole && by_runs) finish_runs();

@@ -19,6 +19,11 @@ struct Segment {
   const int32_t* wanted = nullptr;
 };
 
+// One of several equal parts of the blocks of output channels: all that is computed. Only where group is 1.
+struct ChannelPart {
+  int index = 0, of = 1;
+};
+
 // Convolution as a matrix product over listed pixels. A *tap* is a run of `width` input floats that lie next to each
 // other (a whole row of the kernel where that is possible); an output pixel's row of the matrix is its taps.
 // A transposed convolution is one such product for each phase of its stride.
@@ -33,6 +38,7 @@ struct GemmPhase {
 };
 
 struct GemmConv {
+  ChannelPart part;
   const float* x = nullptr;
   const float* pixels = nullptr;  // if not null, instead of x: the segments' own input pixels, one after the other
   Plane in, out;
@@ -49,6 +55,7 @@ struct GemmConv {
 // 3x3, stride 1, on squares of two by two outputs. Segments begin at even columns, and come in pairs of rows of which
 // the first is even; at the tensor's border they may be cut.
 struct WinogradConv {
+  ChannelPart part;
   static constexpr int kPlaces = 16;             // products for each square
   static constexpr int kMostSquares = 48;        // at a time
   static constexpr int kMostBlockChannels = 64;  // of a block of output channels
@@ -142,6 +149,8 @@ struct Kernels {
   // packed for `gemm_conv`. Returns the number of floats; packs when `packed` is not null.
   size_t (*pack_weights)(const float* weights, int outputs, int inputs, int group, int kernel_h, int kernel_w,
                          bool transposed, const Tap* positions, int n_positions, float* packed);
+  // Into how many blocks `gemm_conv` and `winograd_conv` cut the output channels of a group.
+  int (*channel_blocks)(int channels);
   // Weights [M, C, 3, 3], likewise for `winograd_conv`.
   size_t (*pack_winograd)(const float* weights, int outputs, int inputs, float* packed);
   void (*gemm_conv)(const GemmConv&, const Segment*, int count);

@@ -57,17 +57,20 @@ class PatchSkip : public Operator {
     int pixels = 0;
     for (const Block& block : blocks) pixels += block.pixels();
     const bool alone = pixels * computation_->cost(plane_) < kWorthAThread;
-    list_units(blocks, alone ? most : unit_pixels(pixels, most, threads()), &units);
+    const int parts = alone ? 1 : computation_->parts(threads());
+    list_units(blocks, alone ? most : unit_pixels(pixels, most, threads() / parts), &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
+    const bool far = cache != nullptr && parts == 1 && pixels * 4 < plane_.pixels();
+    const Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, active, changed, far};
+    const int count = static_cast<int>(units.size()) - 1;
+    if (parts > 1) {
+      share_weights(frame, blocks.data(), units.data(), count, parts);
+      return;
+    }
     const Block* first = blocks.data();
     const int* starts = units.data();
-    auto body = [&](int i) {
-      Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(),           &finish, out, active,
-                     changed,    cache != nullptr && pixels * 4 < plane_.pixels()};
-      compute_unit(frame, first + starts[i], first + starts[i + 1]);
-    };
-    const int count = static_cast<int>(units.size()) - 1;
+    auto body = [&](int i) { run_unit(frame, {first + starts[i], first + starts[i + 1]}); };
     if (alone) {
       for (int i = 0; i < count; ++i) body(i);
     } else {
@@ -95,7 +98,7 @@ class PatchSkip : public Operator {
     float* out;
     const int32_t* active;
     int32_t* changed;
-    bool far;  // what is kept lies scattered: no prefetcher of the processor's will find it
+    bool far;  // what is kept lies scattered, where no prefetcher of the processor's finds it, and is all this unit's
   };
 
   void prepare(const Tensor* inputs, int n_inputs, int n_outputs) {
@@ -172,37 +175,66 @@ class PatchSkip : public Operator {
     return side_ > patch_ ? frame.active + static_cast<ptrdiff_t>(y) * columns_ + x : nullptr;
   }
 
-  // Nothing but active patches whose results are sure to be kept may go where they are kept.
-  bool apart() const { return gated() || side_ > patch_; }
-
-  // What is computed apart goes to scratch, is compared with what it would replace, and is committed patch by patch.
-  void compute_unit(const Frame& frame, const Block* first, const Block* last) const {
-    thread_local std::vector<Segment> segments;
-    thread_local std::vector<float> scratch;
-    const ptrdiff_t channels = plane_.channels;
-    segments.clear();
-    if (apart()) {
-      ptrdiff_t pixels = 0;
-      for (const Block* b = first; b != last; ++b) pixels += b->pixels();
-      if (static_cast<ptrdiff_t>(scratch.size()) < pixels * channels) scratch.resize(pixels * channels);
+  struct Unit {
+    const Block *first, *last;
+    ptrdiff_t pixels() const {
+      ptrdiff_t sum = 0;
+      for (const Block* b = first; b != last; ++b) sum += b->pixels();
+      return sum;
     }
-    float* fresh = scratch.data();
-    for (const Block* b = first; b != last; ++b) {
+  };
+
+  // Behind a gate results go to scratch, are compared with what they would replace, and are committed patch by patch.
+  void run_unit(const Frame& frame, const Unit& unit) const {
+    if (!gated()) {
+      compute(frame, unit, nullptr, ChannelPart());
+      return;
+    }
+    float* fresh = scratch(unit.pixels());
+    compute(frame, unit, fresh, ChannelPart());
+    commit(frame, unit, fresh);
+  }
+
+  // Each thread computes some channels of every unit. Where a gate asks for whole pixels, they meet before it.
+  void share_weights(const Frame& frame, const Block* blocks, const int* starts, int count, int parts) const {
+    float* fresh = gated() ? scratch(Unit{blocks, blocks + starts[count]}.pixels()) : nullptr;
+    const auto fresh_of = [&](int unit) {
+      return fresh ? fresh + Unit{blocks, blocks + starts[unit]}.pixels() * plane_.channels : nullptr;
+    };
+    auto compute_part = [&](int i) {
+      const int unit = i % count;
+      compute(frame, {blocks + starts[unit], blocks + starts[unit + 1]}, fresh_of(unit), {i / count, parts});
+    };
+    parallel_for(count * parts, compute_part);
+    if (!gated()) return;
+    auto commit_unit = [&](int unit) {
+      commit(frame, {blocks + starts[unit], blocks + starts[unit + 1]}, fresh_of(unit));
+    };
+    parallel_for(count, commit_unit);
+  }
+
+  // The thread's own, until it asks again.
+  float* scratch(ptrdiff_t pixels) const {
+    thread_local std::vector<float> values;
+    if (static_cast<ptrdiff_t>(values.size()) < pixels * plane_.channels) values.resize(pixels * plane_.channels);
+    return values.data();
+  }
+
+  // fresh: for the unit's pixels, one after the other; null: into the tensor.
+  void compute(const Frame& frame, const Unit& unit, float* fresh, ChannelPart part) const {
+    thread_local std::vector<Segment> segments;
+    segments.clear();
+    for (const Block* b = unit.first; b != unit.last; ++b) {
+      const ptrdiff_t run = static_cast<ptrdiff_t>(b->x1 - b->x0) * plane_.channels;
       for (int y = b->y0; y < b->y1; ++y) {
-        if (frame.far) fetch(frame.out + position(y, b->x0), (b->x1 - b->x0) * channels);
-        segments.push_back(
-            {y, b->x0, b->x1, apart() ? fresh : frame.out + position(y, b->x0), wanted(frame, y, b->x0)});
-        fresh += apart() ? (b->x1 - b->x0) * channels : 0;
+        float* kept = frame.out + position(y, b->x0);
+        if (frame.far) fetch(kept, run);
+        segments.push_back({y, b->x0, b->x1, fresh ? fresh : kept, wanted(frame, y, b->x0)});
+        if (fresh) fresh += run;
       }
     }
-    computation_->compute(frame.inputs, frame.n_inputs, *frame.finish, segments.data(),
-                          static_cast<int>(segments.size()));
-    if (!apart()) return;
-    fresh = scratch.data();
-    for (const Block* b = first; b != last; ++b) {
-      commit(frame, *b, fresh);
-      fresh += b->pixels() * channels;
-    }
+    computation_->compute_part(frame.inputs, frame.n_inputs, *frame.finish, segments.data(),
+                               static_cast<int>(segments.size()), part);
   }
 
   // What is kept was last touched a frame ago: ask for it while the new values are being computed.
@@ -211,8 +243,15 @@ class PatchSkip : public Operator {
     for (ptrdiff_t i = 0; i < count; i += kLine) __builtin_prefetch(values + i, 1);
   }
 
+  void commit(const Frame& frame, const Unit& unit, const float* fresh) const {
+    for (const Block* b = unit.first; b != unit.last; ++b) {
+      commit_block(frame, *b, fresh);
+      fresh += b->pixels() * plane_.channels;
+    }
+  }
+
   // The block's patches: where squares are larger, several rows of them, and not all of them active.
-  void commit(const Frame& frame, const Block& block, const float* fresh) const {
+  void commit_block(const Frame& frame, const Block& block, const float* fresh) const {
     const ptrdiff_t channels = plane_.channels, stride = (block.x1 - block.x0) * channels;
     const float* weights = gate_.weights(plane_.channels);
     const auto changed = weights ? kernels_->changed_weighted : kernels_->changed;
@@ -226,11 +265,11 @@ class PatchSkip : public Operator {
         const Comparison comparison = {
             from,   to, stride, plane_.width * channels, height, width, plane_.channels, gate_.cell, gate_.threshold,
             weights};
-        if (gated() && !changed(comparison)) continue;
+        if (!changed(comparison)) continue;
         for (int y = 0; y < height; ++y, from += stride, to += plane_.width * channels) {
           std::memcpy(to, from, sizeof(float) * width * channels);
         }
-        if (gated() && frame.changed) frame.changed[patch] = 1;
+        if (frame.changed) frame.changed[patch] = 1;
       }
     }
   }

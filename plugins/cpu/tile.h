@@ -24,7 +24,11 @@ struct Blocks {
   explicit Blocks(int channels) : vectors((channels + kLanes - 1) / kLanes), count((vectors + kBlock - 1) / kBlock) {}
   int size(int i) const { return vectors / count + (i < vectors % count ? 1 : 0); }
   int first(int i) const { return i * (vectors / count) + (i < vectors % count ? i : vectors % count); }
+  int begin(const ChannelPart& part) const { return count * part.index / part.of; }
+  int end(const ChannelPart& part) const { return count * (part.index + 1) / part.of; }
 };
+
+inline int channel_blocks(int channels) { return Blocks(channels).count; }
 
 inline size_t pack_weights(const float* weights, int outputs, int inputs, int group, int kernel_h, int kernel_w,
                            bool transposed, const Tap* positions, int n_positions, float* packed) {

@@ -63,19 +63,22 @@ class Squares {
     }
     if (places == 0) return;
     places_[count_] = places;
+    index_[count_] = static_cast<ptrdiff_t>(y) * conv_.out.width + x;
     transform(y - conv_.pad_top, x - conv_.pad_left);
     if (++count_ == conv_.squares) flush();
   }
 
   void flush() {
     if (count_ == 0) return;
-    const float* weights = conv_.weights;
-    for (int b = 0; b < blocks_.count; ++b) {
-      multiply(weights, blocks_.size(b));
-      weights += static_cast<ptrdiff_t>(kPlaces) * conv_.in.channels * blocks_.size(b) * kLanes;
+    const ptrdiff_t terms = static_cast<ptrdiff_t>(kPlaces) * conv_.in.channels * kLanes;  // of each vector's sums
+    for (int b = blocks_.begin(conv_.part); b < blocks_.end(conv_.part); ++b) {
+      multiply(conv_.weights + terms * blocks_.first(b), blocks_.size(b));
       const int first = blocks_.first(b) * kLanes, width = blocks_.size(b) * kLanes;
       const int channels = conv_.out.channels - first < width ? conv_.out.channels - first : width;
-      for (int i = 0; i < count_; ++i) collect(i, first, width, channels);
+      for (int i = 0; i < count_; ++i) {
+        collect(i, first, width, channels);
+        if (!clamp_.whole) finish(i, first, channels);
+      }
     }
     count_ = 0;
   }
@@ -185,6 +188,19 @@ class Squares {
     });
   }
 
+  void finish(int square, int first, int channels) const {
+    const ptrdiff_t below = conv_.out.width;
+    const ptrdiff_t indices[4] = {index_[square], index_[square] + 1, index_[square] + below,
+                                  index_[square] + below + 1};
+    with_activation(conv_.finish.activation, [&](auto kind) {
+      for (int i = 0; i < 4; ++i) {
+        if (!out_[square][i]) continue;
+        finish_run<kind.value>(conv_.finish, out_[square][i] + first, indices[i] * conv_.out.channels + first, channels,
+                               first);
+      }
+    });
+  }
+
   static constexpr int kMostSquares = WinogradConv::kMostSquares;
 
   const WinogradConv& conv_;
@@ -193,6 +209,7 @@ class Squares {
   float *const fresh_, *const products_;  // [place][square][channels]: of the inputs, of a block of outputs
   int count_ = 0;
   unsigned places_[kMostSquares];
+  ptrdiff_t index_[kMostSquares];  // in the output tensor, of a square's first pixel
   float* out_[kMostSquares][4];
 };
 
@@ -213,8 +230,6 @@ inline void winograd_conv(const WinogradConv& c, const Segment* segments, int co
     s += pair ? 2 : 1;
   }
   squares.flush();
-  if (as_clamp(c.finish).whole) return;
-  for (const Segment* s = segments; s != end; ++s) finish_segment(c.finish, *s, c.out);
 }
 
 }  // namespace PS_ISA

@@ -334,4 +334,28 @@ SQUARES = (
     ]
 )
 
-CASES = SQUARES + SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + WEIGHTED + LARGE + TILED
+# 65536 weights or more: threads may share them, each with some of the output channels, in even and uneven parts.
+HEAVY = [
+    make(
+        "heavy-p{}{}-{}".format(patch, "-gated" if cell else "", mask),
+        size,
+        *channels,
+        patch=patch,
+        cell=cell,
+        mask=mask,
+        **rest,
+    )
+    for patch, cell in ((1, 0), (1, 1), (2, 0), (4, 2))
+    for mask in ("random", "single")
+    for make, size, channels, rest in (
+        (conv, (24, 23), (64, 128), dict(activation="SiLU", residual="before")),
+        (conv, (9, 10), (40, 200), dict(activation="Relu")),
+        (conv, (13, 12), (240, 300), dict(kernel=1, activation="PRelu", params="per channel", residual="after")),
+        (conv, (12, 18), (96, 96), dict(stride=2)),
+        (transpose, (6, 7), (64, 72), dict(kernel=4, stride=2, pads=(1, 1, 1, 1), activation="SiLU")),
+    )
+]
+
+CASES = (
+    SQUARES + SHAPES + KERNELS + ACTIVATED + RESIDUAL + TRANSPOSED + MASKED + GATED + WEIGHTED + LARGE + TILED + HEAVY
+)

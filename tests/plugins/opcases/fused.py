@@ -120,6 +120,10 @@ LARGE = [
     separable("large-gated", (40, 36), 48, 96, kernel=5, patch=4, cell=2, activation="HardSwish"),
     concat_conv("large", (40, 36), (64, 64), 96, patch=4, activation="SiLU"),
     concat_conv("large-reduction", (24, 17), (512, 256, 384), 65, patch=1),
+    # Weights that threads share, as convolution.HEAVY.
+    concat_conv("heavy", (12, 13), (200, 56, 100), 256, patch=1, activation="SiLU"),
+    concat_conv("heavy-gated", (13, 12), (256, 16), 300, patch=2, cell=2, activation="Relu"),
+    separable("heavy", (12, 13), 260, 256, patch=2),
 ]
 
 # Enough pixels for the tiles of the GPU's matrix products.
