@@ -244,25 +244,60 @@ inline void depthwise_any(const DepthwiseConv& d, const Clamp& clamp, const Segm
   }
 }
 
+// The taps that meet input pixels, along one axis of a transposed window, for the output pixel `at` (counted from where
+// the padding begins): tap, tap + step, ... meet in, in - down, ...
+struct TransposedTaps {
+  int tap = 0, step, count = 0, in = 0, down;
+  TransposedTaps(int at, int kernel, int dilation, int stride, int size) {
+    while (tap < kernel && tap < stride && (at - tap * dilation) % stride != 0) ++tap;
+    step = 1;
+    while (step * dilation % stride != 0) ++step;
+    down = step * dilation / stride;
+    if (tap == kernel || (at - tap * dilation) % stride != 0) return;
+    in = (at - tap * dilation) / stride;
+    for (; tap < kernel && in >= size; tap += step) in -= down;
+    while (tap + count * step < kernel && in - count * down >= 0) ++count;
+  }
+};
+
 // An output pixel of a transposed convolution gathers the input pixels whose tap reaches it.
+template <int block, typename Lanes>
+inline void depthwise_transposed_vectors(const DepthwiseConv& d, const Clamp& clamp, const TransposedTaps& rows,
+                                         const TransposedTaps& columns, ptrdiff_t c, Lanes lanes, float* out) {
+  const ptrdiff_t channels = d.out.channels;
+  Vec total[block];
+#pragma GCC unroll 4
+  for (int j = 0; j < block; ++j) total[j] = lanes.read(d.bias + c + j * kLanes);
+  for (int i = 0; i < rows.count; ++i) {
+    const float* from =
+        d.x + ((rows.in - i * rows.down) * static_cast<ptrdiff_t>(d.in.width) + columns.in) * channels + c;
+    const float* filter =
+        d.weights + ((rows.tap + i * rows.step) * static_cast<ptrdiff_t>(d.window.kernel_w) + columns.tap) * channels +
+        c;
+    for (int k = 0; k < columns.count; ++k, from -= columns.down * channels, filter += columns.step * channels) {
+#pragma GCC unroll 4
+      for (int j = 0; j < block; ++j) total[j] += lanes.read(from + j * kLanes) * lanes.read(filter + j * kLanes);
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < block; ++j) {
+    lanes.write(out + c + j * kLanes, min(splat(clamp.high), max(splat(clamp.low), total[j])));
+  }
+}
+
 inline void depthwise_transposed_segment(const DepthwiseConv& d, const Clamp& clamp, const Segment& s) {
   const Window& w = d.window;
   const int channels = d.out.channels;
-  for (int x = s.x0; x < s.x1; ++x) {
-    float* out = s.out + static_cast<ptrdiff_t>(x - s.x0) * channels;
-    for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
-      Vec total = lanes.read(d.bias + c);
-      for (int ky = 0; ky < w.kernel_h; ++ky) {
-        const int y_at = s.y + w.pad_top - ky * w.dilation_h, y = y_at / w.stride_h;
-        if (y_at < 0 || y_at % w.stride_h != 0 || y >= d.in.height) continue;
-        for (int kx = 0; kx < w.kernel_w; ++kx) {
-          const int x_at = x + w.pad_left - kx * w.dilation_w, x_in = x_at / w.stride_w;
-          if (x_at < 0 || x_at % w.stride_w != 0 || x_in >= d.in.width) continue;
-          total += lanes.read(d.x + (static_cast<ptrdiff_t>(y) * d.in.width + x_in) * channels + c) *
-                   lanes.read(d.weights + (ky * w.kernel_w + kx) * channels + c);
-        }
-      }
-      lanes.write(out + c, min(splat(clamp.high), max(splat(clamp.low), total)));
+  const TransposedTaps rows(s.y + w.pad_top, w.kernel_h, w.dilation_h, w.stride_h, d.in.height);
+  float* out = s.out;
+  for (int x = s.x0; x < s.x1; ++x, out += channels) {
+    const TransposedTaps columns(x + w.pad_left, w.kernel_w, w.dilation_w, w.stride_w, d.in.width);
+    ptrdiff_t c = 0;
+    for (; c + kBlock * kLanes <= channels; c += kBlock * kLanes) {
+      depthwise_transposed_vectors<kBlock>(d, clamp, rows, columns, c, Whole(), out);
+    }
+    for_each_vector(channels - c, [&](ptrdiff_t rest, auto lanes) {
+      depthwise_transposed_vectors<1>(d, clamp, rows, columns, c + rest, lanes, out);
     });
   }
 }
