@@ -3,6 +3,7 @@
 detect  1 - AP50 of the boxes, measured against the dense network's of a score above SURE as if they were the truth;
         boxes of different classes never match. Of yolox_nano on PETS09 this ranks settings of gates as the AP50 against
         ground truth does (Spearman .88), better than sums of box or score differences.
+track   the same of the boxes that are tracked; which number a track has plays no part
 pose    share of the dense network's joints that are not found, or further off than joints.SHARE of the person's box
 none    |difference| / |dense output| in the Euclidean norm over the clips, the mean over the outputs; of large outputs,
         of SAMPLES values of each
@@ -42,6 +43,14 @@ class Boxes:
 
     def error(self, found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
         return 1 - accuracy.average_precision(found, expected)
+
+
+class Tracks(Boxes):
+    task = "track"
+    nothing = "the dense network finds nothing to track"
+
+    def __init__(self) -> None:
+        self.options = {}
 
 
 class Joints:
@@ -103,7 +112,11 @@ def of(task: str, classes: Sequence[str] | None = None) -> Boxes | Joints | Outp
 
     classes: of boxes, those that count: names of COCO or numbers.
     """
-    return Boxes(classes) if task == "detect" else Joints() if task == "pose" else Outputs()
+    if task == "detect":
+        return Boxes(classes)
+    if task == "track":
+        return Tracks()
+    return Joints() if task == "pose" else Outputs()
 
 
 def require_something(fidelity, expected, specs: Sequence[str]) -> None:

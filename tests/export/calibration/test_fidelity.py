@@ -29,6 +29,15 @@ def test_a_box_of_another_class_is_none():
     assert measure.error(other, measure.expected(dense)) == 1
 
 
+def test_boxes_of_tracks_whichever_number_they_have():
+    measure = fidelity.of("track")
+    track = np.array([[0, 0, 10, 20, 0.9, 0, 7]], np.float32)
+    expected = measure.expected([measure.result(track, {})])
+    other = track + np.array([0, 0, 0, 0, 0, 0, 5], np.float32)
+    assert measure.error([measure.result(other, {})], expected) == pytest.approx(0)
+    assert measure.error([measure.result(track[:0], {})], expected) == 1
+
+
 def test_joints_that_moved():
     measure = fidelity.of("pose")
     person = np.zeros((1, 4, 4), np.float32)
@@ -48,7 +57,9 @@ def test_outputs_by_their_norm(rng):
     assert measure.error(found, expected) == pytest.approx(0.05, rel=1e-3)
 
 
-@pytest.mark.parametrize("task, frame", [("detect", boxes([0, 0, 1, 1, 0.1, 0])), ("pose", np.zeros((0, 4, 4)))])
+@pytest.mark.parametrize(
+    "task, frame", [("detect", boxes([0, 0, 1, 1, 0.1, 0])), ("track", np.zeros((0, 7))), ("pose", np.zeros((0, 4, 4)))]
+)
 def test_nothing_to_be_faithful_to(task, frame):
     measure = fidelity.of(task)
     with pytest.raises(PatchskipError, match="finds n.*clip.avi.*--task none"):
