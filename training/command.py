@@ -14,6 +14,8 @@ from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json
 
+from .options import require
+
 if TYPE_CHECKING:
     from .trainer import Measured
 
@@ -73,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    for name, value, right in (
+    checks = (
         ("target-active", args.target_active, args.target_active is None or 0 < args.target_active <= 1),
         ("budget-weight", args.budget_weight, 0 <= args.budget_weight < float("inf")),
         ("part", args.part, 0 <= args.part[0] < args.part[1] <= 1),
@@ -82,9 +84,8 @@ def _check(args: argparse.Namespace) -> None:
         ("streams", args.streams, args.streams > 0),
         ("threads", args.threads, args.threads is None or args.threads > 0),
         ("seed", args.seed, args.seed >= 0),
-    ):
-        if not right:
-            raise PatchskipError(f"--{name} {value} is not possible; `patchskip train --help` says what it is")
+    )
+    require(checks, "patchskip train")
 
 
 def _train(args: argparse.Namespace, processes) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -22,6 +23,14 @@ class Clip:
 
     spec: str
     frames: np.ndarray
+
+
+class Fit(Protocol):
+    """`fit(frame)`, uint8 BGR [H, W, 3] of any size -> uint8 BGR [1, *size, 3]."""
+
+    size: tuple[int, int]
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray: ...
 
 
 def read(
@@ -60,7 +69,7 @@ def fitting(spec: str, size: tuple[int, int], recipe: dict) -> Preprocess:
     return Preprocess({"name": spec, "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, recipe)
 
 
-def fitted(source: Source, fit: Preprocess, first: int, last: int, folder: str, quiet: bool) -> np.ndarray:
+def fitted(source: Source, fit: Fit, first: int, last: int, folder: str, quiet: bool) -> np.ndarray:
     """The frames first..last - 1, or as many of them as there are, in a file without a name in `folder`."""
     count = 0
     with tempfile.TemporaryFile(dir=folder) as file, Progress("read", last, quiet) as progress:

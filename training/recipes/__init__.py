@@ -1,1 +1,1 @@
-"""Whole trainings of the backbones, for those who have a labelled clip and a small machine."""
+"""Whole trainings of the backbones, for those who have a clip and a small machine."""

@@ -1,39 +1,37 @@
-"""How well a FairMOT network finds the persons of a clip, before it is exported."""
+"""What a trained network makes of frames, for the runtime's own decoders."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
 import numpy as np
 import torch
 from torch import nn
 
-from patchskip.benchmarks import accuracy
-from patchskip.export.preprocess import normalised
 from patchskip.runtime.progress import Progress
-from patchskip.runtime.tasks import centres
-from patchskip.training.backbones.fairmot import HEADS
 
-from .labelled import LabelledClip
+from .pictures import tensor
 
 
-def average_precision(model: nn.Module, clip: LabelledClip, recipe: dict, device: torch.device, quiet: bool) -> float:
-    """-> AP50, 0..1, by benchmarks/accuracy.py's conventions. The model is in inference mode."""
-    decode, found = None, []
-    with Progress("test", len(clip.frames), quiet) as progress:
-        for frame in clip.frames:
-            pictures = torch.from_numpy(normalised(frame, recipe)).to(device)
+def results(
+    model: nn.Module, names: Sequence[str], frames: Sequence[np.ndarray], recipe: dict, quiet: bool
+) -> Iterator[dict[str, np.ndarray]]:
+    """Of each frame, uint8 BGR [H, W, 3], the network's outputs. The model is in inference mode."""
+    device = next(model.parameters()).device
+    with Progress("test", len(frames), quiet) as progress:
+        for number, frame in enumerate(frames):
             with torch.no_grad():
-                outputs = {head: output.cpu().numpy() for head, output in zip(HEADS, model(pictures))}
-            decode = decode or centres.create(_described(outputs, pictures), accuracy.CONFIDENCE)
-            found.append(decode(outputs)[0])
-            progress.update(len(found))
-    return accuracy.average_precision(found, clip.boxes)
+                outputs = model(tensor([frame], recipe).to(device))
+            outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+            yield {name: output.cpu().numpy() for name, output in zip(names, outputs)}
+            progress.update(number + 1)
 
 
-def _described(outputs: dict[str, np.ndarray], pictures: torch.Tensor) -> SimpleNamespace:
-    """What the decoder asks of a model."""
-    heads = [{"name": name, "shape": list(value.shape)} for name, value in outputs.items()]
+def described(outputs: dict[str, np.ndarray], size: tuple[int, int]) -> SimpleNamespace:
+    """What a decoder asks of a model. size: (height, width) of its picture."""
     return SimpleNamespace(
-        inputs=[{"shape": list(pictures.shape), "layout": "NCHW"}], outputs=heads, path="the network"
+        inputs=[{"shape": [1, 3, *size], "layout": "NCHW"}],
+        outputs=[{"name": name, "shape": list(value.shape)} for name, value in outputs.items()],
+        path="the network",
     )

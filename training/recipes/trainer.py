@@ -1,4 +1,4 @@
-"""The training itself: steps of AdamW on views of a clip, each drawn from the seed and its own number alone."""
+"""The training itself: steps of AdamW on batches, each of which depends on its own number alone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from patchskip.export.preprocess import normalised
 from patchskip.training.trainer import Diverged
-
-from .labelled import LabelledClip
-from .losses import Loss
-from .targets import targets
-from .views import view
 
 WARM_UP, LAST = 0.1, 1e-3  # share of the steps in which the rate rises; what is left of it at the end
 MOST_GRADIENT = 10.0  # the norm
@@ -26,31 +20,29 @@ EVERY = 50  # steps between two entries of the log, and two checkpoints
 
 @dataclass(frozen=True)
 class Plan:
-    """steps, of which the share `whole`, the last ones, sees whole frames; the others see `batch` parts of size `crop`
-    (H, W). A step on whole frames takes as many as have a batch's pixels. rate: of AdamW, its highest."""
+    """rate: of AdamW, its highest. bf16: convolutions in bfloat16."""
 
     steps: int
-    crop: tuple[int, int]
-    batch: int = 8
-    whole: float = 0.25
     rate: float = 1e-3
-    seed: int = 0
     bf16: bool = False
 
 
 class Trainer:
-    """model: FairMOT's or of its kind, with all on `device`. recipe: how a frame is normalised. log: means of the terms
-    of EVERY steps."""
+    """model: its parameters are trained, and those of `loss`, which gives `loss(outputs, targets)` -> scalars by name,
+    of which "total" is minimised. batch: step -> (float32 [N, 3, H, W], targets that have `to(device)`). log: means of
+    the scalars of EVERY steps.
+    """
 
     def __init__(
-        self, model: nn.Module, loss: Loss, clip: LabelledClip, recipe: dict, plan: Plan, device: torch.device
+        self, model: nn.Module, loss: nn.Module, batch: Callable[[int], tuple], plan: Plan, device: torch.device
     ):
         self.log: list[dict[str, float]] = []
         self._model, self._loss = model.to(device), loss.to(device)
-        self._clip, self._recipe, self._plan, self._device = clip, recipe, plan, device
-        parameters = [*model.parameters(), *loss.parameters()]
-        self._optimizer = torch.optim.AdamW(parameters, plan.rate, weight_decay=DECAY)
-        self._parameters, self._done = parameters, 0
+        nn.utils.convert_conv2d_weight_memory_format(model, torch.channels_last)
+        self._batch, self._plan, self._device = batch, plan, device
+        self._parameters = [*model.parameters(), *loss.parameters()]
+        self._optimizer = torch.optim.AdamW(self._parameters, plan.rate, weight_decay=DECAY)
+        self._done = 0
 
     def run(self, report: Callable[[int, dict[str, float]], None]) -> None:
         """Train to the end; after EVERY steps, and the last, call report(steps done, entry of the log).
@@ -85,19 +77,13 @@ class Trainer:
         self._done, self.log = state["done"], state["log"]
 
     def _step(self, number: int) -> dict[str, float]:
-        plan = self._plan
-        views = [
-            view(self._clip, size, (plan.seed, number, i))
-            for size, count in [self._batch(number)]
-            for i in range(count)
-        ]
-        images = np.concatenate([normalised(drawn.image, self._recipe) for drawn in views])
-        pictures = torch.from_numpy(images).to(self._device, memory_format=torch.channels_last)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=plan.bf16):
+        pictures, targets = self._batch(number)
+        pictures = pictures.to(self._device, memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._plan.bf16):
             outputs = self._model(pictures)
-        terms = self._loss(outputs, targets(views).to(self._device))
+        terms = self._loss(outputs, targets.to(self._device))
         for group in self._optimizer.param_groups:
-            group["lr"] = plan.rate * one_cycle(number / plan.steps)
+            group["lr"] = self._plan.rate * one_cycle(number / self._plan.steps)
         self._optimizer.zero_grad()
         terms["total"].backward()
         norm = nn.utils.clip_grad_norm_(self._parameters, MOST_GRADIENT)
@@ -106,13 +92,6 @@ class Trainer:
             raise Diverged(f"the loss of step {number + 1} is not a number")
         self._optimizer.step()
         return found
-
-    def _batch(self, number: int) -> tuple[tuple[int, int], int]:
-        """-> the views' height and width, how many there are."""
-        plan, whole = self._plan, self._clip.frames.shape[1:3]
-        if number < plan.steps * (1 - plan.whole):
-            return plan.crop, plan.batch
-        return whole, max(1, plan.batch * math.prod(plan.crop) // math.prod(whole))
 
 
 def one_cycle(share: float) -> float:

@@ -7,7 +7,9 @@ import torch
 
 from patchskip.training import checkpoint
 from patchskip.training.backbones.__main__ import main as write_onnx
-from patchskip.training.recipes import fairmot, losses, trainer
+from patchskip.training.recipes import trainer
+from patchskip.training.recipes.fairmot import losses
+from patchskip.training.recipes.fairmot.__main__ import main
 
 NAME = "fairmot-yolo"
 
@@ -20,7 +22,7 @@ def train(clip, tmp_path, monkeypatch):
     words = f"--source {folder} --gt {gt} --frames 0:8 --size 64 96 --crop 32 64 --batch 2 --steps 4 --threads 1"
 
     def run(*more, output="out"):
-        return fairmot.main([*words.split(), "-o", str(tmp_path / output), *more])
+        return main([*words.split(), "-o", str(tmp_path / output), *more])
 
     return run
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from patchskip.benchmarks.accuracy import GroundTruth, frame_number
 from patchskip.runtime.errors import PatchskipError
-from patchskip.training.sequences import fitted, fitting, recorded
-
-LEAST = 2  # frames
+from patchskip.training.recipes import frames
+from patchskip.training.sequences import fitting
 
 
 @dataclass
@@ -27,24 +26,16 @@ class LabelledClip:
 def read(
     spec: str, gt: str, part: tuple[int, int], size: tuple[int, int], recipe: dict, folder: str, quiet: bool
 ) -> LabelledClip:
-    """Frames `part` (from 0; the first and the one behind the last) of a source, fitted into `size` (H, W) as `recipe`
-    says, kept in a file without a name in `folder`.
+    """Frames `part` of a source, fitted into `size` (H, W) as `recipe` says, as recipes/frames.py reads them.
 
     gt: MOTChallenge's, see GroundTruth. Raises PatchskipError when the frames are not there, or the boxes do not lie in
     them.
     """
-    first, last = part
-    if not 0 <= first < last or last - first < LEAST:
-        raise PatchskipError(
-            f"the frames {first}:{last} are too few; give the first, from 0, and {LEAST} more or later"
-        )
     truth = GroundTruth(gt)
     truth.require_identities()
-    source = recorded(spec)
     fit = fitting(spec, size, recipe)
-    frames = fitted(source, fit, first, last, folder, quiet)
-    if len(frames) < last - first:
-        raise PatchskipError(f"{spec} ends at frame {first + len(frames)}, before {last}; give frames that it has")
+    source, pictures = frames.read(spec, part, fit, folder, quiet)
+    first, last = part
     height, width = source.size
     numbers = [frame_number(source, index) for index in range(first, last)]
     boxes = [truth.frame(number, (width, height)) for number in numbers]
@@ -52,7 +43,7 @@ def read(
     ids = [truth.identities(number) for number in numbers]
     known = np.unique(np.concatenate(ids))
     scale = np.tile(fit.scale, 2)
-    return LabelledClip(frames, [b * scale for b in boxes], [np.searchsorted(known, i) for i in ids], len(known))
+    return LabelledClip(pictures, [b * scale for b in boxes], [np.searchsorted(known, i) for i in ids], len(known))
 
 
 def _check(boxes: np.ndarray, size: tuple[int, int], where: str, truth: GroundTruth) -> None:

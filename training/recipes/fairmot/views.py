@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from patchskip.runtime import opencv
-from patchskip.runtime.preprocess import DEFAULTS
+from patchskip.training.recipes.pictures import tinted, warped
 
 from .labelled import LabelledClip
 
 SCALES = 0.8, 1.25  # of a part
 NEAR = 0.8  # share of the parts that are cut around somebody
-CONTRAST, BRIGHTNESS = 0.2, 20.0  # up to so much more or less; grey levels
 VISIBLE = 0.25  # least share of a box that lies in the picture; who shows less is background
 
 
@@ -39,7 +37,7 @@ def view(clip: LabelledClip, size: tuple[int, int], key: Sequence[int]) -> View:
         centre = _centre(rng, boxes, np.array([width, height]), np.array(size[::-1]) / scale)
     steps = np.array([scale * rng.choice([-1.0, 1.0]), scale])
     shift = np.array(size[::-1]) / 2 - steps * centre
-    image = _tinted(rng, _warped(frame, steps, shift, size))
+    image = tinted(rng, warped(frame, np.diag(steps), shift, size))
     moved = boxes.reshape(-1, 2, 2) * steps + shift
     moved = np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1)
     seen = _visible(moved, size) >= VISIBLE
@@ -54,19 +52,6 @@ def _centre(rng: np.random.Generator, boxes: np.ndarray, frame: np.ndarray, part
         centre = (box[:2] + box[2:]) / 2 + rng.uniform(-0.4, 0.4, 2) * part
     low = np.minimum(part / 2, frame / 2)
     return np.clip(centre, low, frame - low)
-
-
-def _warped(frame: np.ndarray, steps: np.ndarray, shift: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Pixel x lies at x * steps + shift; the middle of the first one is 0.5."""
-    cv2 = opencv.load()
-    matrix = np.concatenate([np.diag(steps), (shift + 0.5 * steps - 0.5)[:, None]], axis=1)
-    return cv2.warpAffine(frame, matrix, tuple(size[::-1]), flags=cv2.INTER_LINEAR, borderValue=(DEFAULTS["pad"],) * 3)
-
-
-def _tinted(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    gain, more = 1 + rng.uniform(-CONTRAST, CONTRAST), rng.uniform(-BRIGHTNESS, BRIGHTNESS)
-    levels = np.clip((np.arange(256) - 128) * gain + 128 + more, 0, 255).astype(np.uint8)
-    return levels[image]
 
 
 def _visible(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:

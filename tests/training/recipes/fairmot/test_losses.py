@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from patchskip.training.recipes.losses import REACH, Loss, expect_nobody, focal
-from patchskip.training.recipes.targets import Targets
+from patchskip.training.recipes.fairmot.losses import REACH, Loss, expect_nobody, focal
+from patchskip.training.recipes.fairmot.targets import Targets
 
 
 def test_focal_loss(seed):

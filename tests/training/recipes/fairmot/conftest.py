@@ -1,4 +1,4 @@
-"""What the tests of the recipes share: a clip on which persons, bright upright boxes, walk over a street."""
+"""What the tests of FairMOT's recipe share: a clip on which persons, bright upright boxes, walk over a street."""
 
 import numpy as np
 import pytest

@@ -5,7 +5,7 @@ import pytest
 
 from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
-from patchskip.training.recipes import labelled
+from patchskip.training.recipes.fairmot import labelled
 
 
 def read(clip, part=(0, 12), size=(192, 192), spec=None):

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from patchskip.runtime.tasks import centres
-from patchskip.training.recipes.labelled import LabelledClip
-from patchskip.training.recipes.targets import CELL, radius, targets
-from patchskip.training.recipes.views import View, view
+from patchskip.training.recipes.fairmot.labelled import LabelledClip
+from patchskip.training.recipes.fairmot.targets import CELL, radius, targets
+from patchskip.training.recipes.fairmot.views import View, view
 
 BOX = (50, 30, 62, 60)
 

@@ -1,0 +1,1 @@
+"""FairMOT, trained on a labelled clip."""
