@@ -31,6 +31,7 @@ MODULE_COMMANDS = [
     "patchskip.benchmarks.kernels",
     "patchskip.training.backbones",
     "patchskip.training.recipes.fairmot",
+    "patchskip.training.recipes.mobilehumanpose",
     "patchskip.benchmarks.roofline",
     "patchskip.benchmarks.gpu_check",
 ]

@@ -1,0 +1,117 @@
+"""`python -m patchskip.training.recipes.mobilehumanpose`, as a user calls it."""
+
+import json
+
+import pytest
+import torch
+
+from patchskip.training import checkpoint
+from patchskip.training.backbones.__main__ import main as write_onnx
+from patchskip.training.recipes import trainer
+from patchskip.training.recipes.mobilehumanpose import losses
+from patchskip.training.recipes.mobilehumanpose.__main__ import main
+
+NAME = "mobilehumanpose"
+
+
+@pytest.fixture
+def train(clip, teacher, tmp_path, monkeypatch):
+    """train(*more arguments, output=folder) -> exit status."""
+    monkeypatch.setattr(trainer, "EVERY", 2)
+    words = f"--teacher {teacher} --source {clip} --frames 0:8 --crop 16,0,96,96 --batch 2 --steps 4 --threads 1"
+
+    def run(*more, output="out"):
+        return main([*words.split(), "-o", str(tmp_path / output), *more])
+
+    return run
+
+
+def test_training(train, tmp_path, capsys):
+    assert train("--test", "8:12") == 0
+    said = capsys.readouterr().out
+    assert f"wrote {tmp_path / 'out' / NAME}.pth" in said and "joints of frames 8:12" in said
+    log = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
+    assert [entry["step"] for entry in log] == [2, 4]
+    assert set(log[0]) == {"step", "total", "place", "peak"} and log[1]["total"] < log[0]["total"]
+    words = [NAME, "-o", str(tmp_path / "net.onnx"), "--checkpoint", str(tmp_path / "out" / f"{NAME}.pth")]
+    assert write_onnx(words) == 0
+
+
+def test_interrupted(train, tmp_path, monkeypatch, capsys):
+    assert train(output="whole") == 0
+    save = checkpoint.save
+
+    def interrupted(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as once:
+        once.setattr(checkpoint, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train()
+    assert not (tmp_path / "out" / f"{NAME}.pth").exists()
+    assert train() == 0 and "going on after step 2 of 4" in capsys.readouterr().out
+    for ending in ("pth", "json"):
+        one, whole = ((tmp_path / name / f"{NAME}.{ending}").read_bytes() for name in ("out", "whole"))
+        assert one == whole
+
+
+def test_the_seed(train, tmp_path):
+    assert train("--steps", "1") == train("--steps", "1", "--seed", "1", output="other") == 0
+    one, other = (torch.load(tmp_path / name / f"{NAME}.pth") for name in ("out", "other"))
+    assert not all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_loss_that_is_not_a_number(train, tmp_path, monkeypatch, capsys):
+    terms, calls = losses.Loss.forward, []
+
+    def broken(self, *arguments):
+        calls.append(1)
+        return {
+            name: value * (float("nan") if len(calls) > 3 else 1) for name, value in terms(self, *arguments).items()
+        }
+
+    monkeypatch.setattr(losses.Loss, "forward", broken)
+    assert train() == 1
+    assert "the loss of step 4 is not a number" in capsys.readouterr().err
+    assert not (tmp_path / "out" / f"{NAME}.pth").exists()
+    assert torch.load(tmp_path / "out" / f"{NAME}.pt")["state"]["done"] == 2
+
+
+@pytest.mark.slow
+def test_joints_are_found(train, capsys):
+    """They hang on one square; a hundred steps are enough to see where it is."""
+    assert train(*"--batch 4 --steps 100 --rate 3e-3 --test 8:12".split()) == 0
+    assert float(capsys.readouterr().out.split()[-1]) > 0.7
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--frames", "0:99"], "ends at frame 12, before 99"),
+        (["--frames", "3:4"], "are too few"),
+        (["--source", "absent.mp4"], "no such file"),
+        (["--teacher", "absent.onnx"], "absent.onnx"),
+        (["--teacher", "{other}"], "has no outputs of the decoder landmarks"),
+        (["--checkpoint", "absent.pth"], "cannot read absent.pth"),
+        (["--crop", "1,2,3"], "--crop 1,2,3: give the left"),
+        (["--crop", "500,0,96,96"], "lies outside the frame"),
+        (["--crop", "0,0,20,20"], "sees nobody"),
+        (["--rate", "0"], "--rate 0.0 is not possible"),
+        (["--output", "{other}"], "cannot write"),
+    ],
+)
+def test_bad_input(train, tmp_path, capsys, arguments, message):
+    other = tmp_path / "other.onnx"
+    if "{other}" in arguments:
+        assert write_onnx([NAME, "-o", str(other)]) == 0
+    capsys.readouterr()
+    assert train(*(word.format(other=other) for word in arguments)) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_checkpoints_of_other_trainings(train, capsys):
+    assert train("--steps", "1") == 0
+    assert train("--steps", "1", "--crop", "17,0,96,96") == 2
+    assert "its crop is 16,0,96,96, not 17,0,96,96" in capsys.readouterr().err
