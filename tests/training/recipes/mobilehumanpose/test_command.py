@@ -79,10 +79,11 @@ def test_a_loss_that_is_not_a_number(train, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_joints_are_found(train, capsys):
-    """They hang on one square; a hundred steps are enough to see where it is."""
-    assert train(*"--batch 4 --steps 100 --rate 3e-3 --test 8:12".split()) == 0
-    assert float(capsys.readouterr().out.split()[-1]) > 0.7
+def test_joints_are_found(train, tmp_path):
+    """They hang on one square; some dozens of steps are enough to see where it is."""
+    assert train(*"--batch 4 --steps 60 --test 8:12".split()) == 0
+    log = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
+    assert log[-1]["place"] < log[0]["place"] / 2 and log[-1]["peak"] < log[0]["peak"] / 2
 
 
 @pytest.mark.parametrize(
