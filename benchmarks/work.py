@@ -75,6 +75,8 @@ class Geometry:
         self.patches = math.prod(mask)
         self.active = min(self.patches, max(1, round(share * self.patches)))
         self.share = self.active / self.patches
+        if self.attributes.get("op_type") == "Planes":  # Y lies NCHW
+            shape = (shape[0], *shape[2:], shape[1])
         self.value_bytes, self.channels = dtype.itemsize, shape[-1]
         self.size = shape[1:-1]
         self.patch = node.attributes.get("patch", 1)
@@ -302,7 +304,7 @@ KERNELS = [
     (r"conv_.*", _conv),
     (r"deform_.*", _deform),
     (r"depthwise.*", _depthwise),
-    (r"(pointwise|flatten|image|concat|channel_map)_.*", _local(lambda g: 1)),
+    (r"(pointwise|flatten|planes|image|concat|channel_map)_.*", _local(lambda g: 1)),
     (r"resize_.*", _local(lambda g: 8 if g.attributes["mode"] == "linear" else 1)),
     (r"pool_.*", _local(lambda g: g.taps)),
     (r"gate_.*", _gate),

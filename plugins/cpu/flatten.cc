@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 
-#include "common/finish_attributes.h"
-#include "common/gate_attributes.h"
+#include "relayout.h"
 #include "threads.h"
 
 namespace patchskip {
@@ -26,68 +24,34 @@ struct Cover {
   }
 };
 
-class Flatten : public Operator {
+class Flatten : public Relayout {
  public:
-  explicit Flatten(const Attributes& a) : kernels_(best_kernels()), finish_(a), patch_(a.required_integer("patch")) {
-    const GateAttributes gate("PatchSkip Flatten: ", a);
-    expect(gate.threshold == 0, "PatchSkip Flatten: threshold must be 0");
-    gate.expect_no_weights("threshold is 0");
-    expect(!finish_.has_residual(), "PatchSkip Flatten: it takes no residual");
-  }
+  explicit Flatten(const Attributes& a) : Relayout("Flatten", a) {}
 
-  std::vector<int64_t> output_shape(int output, const Tensor* inputs, int) const override {
-    const Tensor& like = inputs[output == 0 ? 1 : 0];
-    return std::vector<int64_t>(like.shape, like.shape + like.rank);
-  }
-
-  void run(const Tensor* inputs, int n_inputs, const Tensor* outputs, int n_outputs) override {
-    std::call_once(prepared_, [&] { prepare(inputs, n_inputs); });
-    expect_tensor("PatchSkip Flatten: active", inputs[0], PS_INT32, {rows_, columns_});
-    expect_tensor("PatchSkip Flatten: cache", inputs[1], PS_FLOAT32, {1, total_, channels_});
-    expect_tensor("PatchSkip Flatten: Y", outputs[0], PS_FLOAT32, {1, total_, channels_});
-    expect(n_inputs == static_cast<int>(levels_.size()) + 2, "PatchSkip Flatten: the number of inputs changed");
-    for (size_t i = 0; i < levels_.size(); ++i) {
-      expect_tensor("PatchSkip Flatten: an input", inputs[i + 2], PS_FLOAT32,
-                    {1, levels_[i].height, levels_[i].width, channels_});
+ protected:
+  std::vector<int64_t> arrange() override {
+    int64_t pixels = 0;
+    const int channels = planes_[0].channels;
+    down_.clear();
+    across_.clear();
+    for (const Plane& level : planes_) {
+      expect(level.channels == channels, "its inputs have " + std::to_string(channels) + " and " +
+                                             std::to_string(level.channels) + " channels; expected the same");
+      down_.emplace_back(planes_[0].height, level.height, patch_);
+      across_.emplace_back(planes_[0].width, level.width, patch_);
+      pixels += level.pixels();
     }
-    if (n_outputs > 1) expect_tensor("PatchSkip Flatten: changed", outputs[1], PS_INT32, {rows_, columns_});
-    const int32_t* active = data<const int32_t>(inputs[0]);
-    float* out = data<float>(outputs[0]);
-    if (out != inputs[1].data) std::memcpy(out, inputs[1].data, sizeof(float) * total_ * channels_);
-    if (n_outputs > 1) std::copy(active, active + rows_ * columns_, data<int32_t>(outputs[1]));
-    for (size_t i = 0; i < levels_.size(); ++i) {
-      copy_level(levels_[i], down_[i], across_[i], active, data<const float>(inputs[i + 2]), out);
-      out += levels_[i].size();
+    return {1, pixels, channels};
+  }
+
+  void lay_out(const int32_t* active, const Tensor* inputs, float* out) const override {
+    for (size_t i = 0; i < planes_.size(); ++i) {
+      copy_level(planes_[i], down_[i], across_[i], active, data<const float>(inputs[i]), out);
+      out += planes_[i].size();
     }
   }
 
  private:
-  void prepare(const Tensor* inputs, int n_inputs) {
-    expect(n_inputs >= 3, "PatchSkip Flatten: it takes active, cache and at least one input");
-    expect_tensor("PatchSkip Flatten: cache", inputs[1], PS_FLOAT32, {1, -1, -1});
-    channels_ = static_cast<int>(inputs[1].shape[2]);
-    std::vector<Plane> levels;
-    for (int i = 2; i < n_inputs; ++i) {
-      expect_tensor("PatchSkip Flatten: an input", inputs[i], PS_FLOAT32, {1, -1, -1, channels_});
-      Plane level;
-      level.height = static_cast<int>(inputs[i].shape[1]);
-      level.width = static_cast<int>(inputs[i].shape[2]);
-      level.channels = channels_;
-      total_ += level.pixels();
-      levels.push_back(level);
-    }
-    expect(total_ == inputs[1].shape[1], "PatchSkip Flatten: the inputs have " + std::to_string(total_) +
-                                             " pixels together; cache is " + shape_text(inputs[1]));
-    rows_ = patches(levels[0].height, patch_);
-    columns_ = patches(levels[0].width, patch_);
-    finish_.prepare(channels_);
-    for (const Plane& level : levels) {
-      down_.emplace_back(levels[0].height, level.height, patch_);
-      across_.emplace_back(levels[0].width, level.width, patch_);
-    }
-    levels_ = levels;
-  }
-
   void copy_level(const Plane& level, const Cover& down, const Cover& across, const int32_t* active, const float* from,
                   float* to) const {
     const Finish finish = finish_.with(nullptr);
@@ -108,22 +72,15 @@ class Flatten : public Operator {
       if (!active[i]) continue;
       const int x0 = across.first[i];
       while (i + 1 < columns_ && active[i + 1]) ++i;
-      const int count = (across.last[i] + 1 - x0) * channels_;
+      const int count = (across.last[i] + 1 - x0) * level.channels;
       for (int y = y0; y <= y1 && count > 0; ++y) {
-        const ptrdiff_t at = (static_cast<ptrdiff_t>(y) * level.width + x0) * channels_;
+        const ptrdiff_t at = (static_cast<ptrdiff_t>(y) * level.width + x0) * level.channels;
         std::memcpy(to + at, from + at, sizeof(float) * count);
-        kernels_->finish(finish, to + at, at, count, channels_);
+        kernels_->finish(finish, to + at, at, count, level.channels);
       }
     }
   }
 
-  const Kernels* const kernels_;
-  FinishAttributes finish_;
-  const int patch_;
-  std::once_flag prepared_;
-  int channels_ = 0, rows_ = 0, columns_ = 0;
-  int64_t total_ = 0;
-  std::vector<Plane> levels_;
   std::vector<Cover> down_, across_;
 };
 

@@ -8,12 +8,12 @@
 #include "common/gate_attributes.h"
 #include "computation.h"
 #include "flatten.h"
+#include "planes.h"
 #include "threads.h"
 
 namespace patchskip {
 namespace {
 
-constexpr int kUnitValues = 12288;  // of a unit's result at most: with its inputs it stays in the second-level cache
 constexpr int kMostUnitPixels = 2048;
 constexpr int kLeastUnitPixels = 12;   // a tile of the convolution
 constexpr double kWorthAThread = 3e2;  // vector instructions: with all that stands around them, a microsecond
@@ -296,6 +296,7 @@ class PatchSkip : public Operator {
 std::unique_ptr<Operator> make_patch_skip(const Attributes& a) {
   const std::string op_type = a.text("op_type", "");
   if (op_type == "Flatten") return make_flatten(a);
+  if (op_type == "Planes") return make_planes(a);
   std::unique_ptr<Computation> computation = make_computation(op_type, a);
   expect(computation != nullptr, "PatchSkip: op_type '" + op_type + "' is not known");
   return std::unique_ptr<Operator>(new PatchSkip(op_type, std::move(computation), a));

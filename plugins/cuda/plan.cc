@@ -21,6 +21,7 @@ const OpType kOpTypes[] = {
     {"Mul", plan_pointwise, nullptr},
     {"Identity", plan_pointwise, nullptr},
     {"Flatten", plan_flatten, nullptr},
+    {"Planes", plan_planes, nullptr},
     {"MaxPool", plan_pool, nullptr},
     {"AveragePool", plan_pool, nullptr},
     {"Resize", plan_resize, nullptr},

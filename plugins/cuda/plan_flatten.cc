@@ -6,8 +6,6 @@ namespace patchskip {
 namespace cuda {
 
 void plan_flatten(SkipNode* node) {
-  expect(!node->gated(), "threshold must be 0");
-  expect(node->residual < 0, "it takes no residual");
   expect(node->own <= kMostLevels, std::to_string(node->own) + " inputs; at most 16 are possible");
   FlattenParams p = {};
   p.channels = node->out.channels;

@@ -147,8 +147,10 @@ SkipNode::SkipNode(const std::string& op_type, const Attributes& a, const Tensor
   expect(n_outputs == 1 || n_outputs == 2, "it has one or two outputs");
   const std::vector<int> shape = a.ints("shape", {});
   keeps = shape.empty();
-  const bool flat = op_type == "Flatten";
-  expect(keeps || (!gated() && !flat), "with the attribute shape there is no cache, and threshold must be 0");
+  const bool flat = op_type == "Flatten", planar = op_type == "Planes", anew = flat || planar;
+  expect(!anew || !gated(), "threshold must be 0");
+  expect(!anew || !finish_attributes.has_residual(), "it takes no residual");
+  expect(keeps || (!gated() && !anew), "with the attribute shape there is no cache, and threshold must be 0");
   if (keeps) {
     expect(inputs[1].data != nullptr, "cache is missing");
     dtype = static_cast<ps_dtype>(inputs[1].dtype);
@@ -157,6 +159,11 @@ SkipNode::SkipNode(const std::string& op_type, const Attributes& a, const Tensor
       out.height = 1;
       out.width = static_cast<int>(inputs[1].shape[1]);
       out.channels = static_cast<int>(inputs[1].shape[2]);
+    } else if (planar) {
+      expect_tensor("cache", inputs[1], dtype, {1, -1, -1, -1});
+      out.channels = static_cast<int>(inputs[1].shape[1]);
+      out.height = static_cast<int>(inputs[1].shape[2]);
+      out.width = static_cast<int>(inputs[1].shape[3]);
     } else {
       out = plane_of("cache", inputs[1], dtype);
     }
@@ -185,7 +192,7 @@ SkipNode::SkipNode(const std::string& op_type, const Attributes& a, const Tensor
   const Tensor& active = inputs[0];
   expect(active.data && active.rank == 2, "active is " + shape_text(active) + "; expected int32 [Gh, Gw]");
   std::vector<int64_t> y = {1, out.height, out.width, out.channels};
-  if (flat) y.erase(y.begin() + 1);
+  if (anew) y.assign(inputs[1].shape, inputs[1].shape + inputs[1].rank);
   builder.plan.outputs.push_back({dtype, y});
   if (n_outputs > 1) builder.plan.outputs.push_back({PS_INT32, {active.shape[0], active.shape[1]}});
   target = gated() ? builder.scratch(out.size() * size_of(dtype)) : output(0);
@@ -234,7 +241,8 @@ int output_channels(const Attributes& a, const Tensor* inputs) {
   const std::vector<int> shape = a.ints("shape", {});
   if (!shape.empty()) return shape.back();
   expect(inputs[1].data != nullptr && inputs[1].rank > 0, "cache is missing");
-  return static_cast<int>(inputs[1].shape[inputs[1].rank - 1]);
+  const bool planar = a.text("op_type", "") == "Planes";
+  return static_cast<int>(inputs[1].shape[planar ? 1 : inputs[1].rank - 1]);
 }
 
 void expect_inputs(const Attributes& a, int n_inputs, int own) {

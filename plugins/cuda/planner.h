@@ -71,7 +71,7 @@ struct SkipNode {
   const Tensor* const inputs;
   Builder builder;
   FinishAttributes finish_attributes;
-  Plane out;       // of Flatten: [1, pixels, channels]
+  Plane out;       // Y, whatever its layout; of Flatten: [1, pixels, channels]
   ps_dtype dtype;  // of the activations
   const GateAttributes gate;
   bool keeps;               // has a cache
@@ -128,6 +128,7 @@ void plan_deform(SkipNode*);
 void plan_depthwise(SkipNode*);
 void plan_flatten(SkipNode*);
 void plan_image(SkipNode*);
+void plan_planes(SkipNode*);
 void plan_pointwise(SkipNode*);
 void plan_pool(SkipNode*);
 void plan_resize(SkipNode*);

@@ -103,14 +103,16 @@ def patch_skip(
     """-> Y float32 of cache's shape, and `changed` int32 [Gh, Gw].
 
     With the attribute `shape` nothing is kept, whatever `cache` is; Y is NaN where it is undefined: whoever reads that
-    is found out. Raises ValueError when a threshold, or Flatten, then has nothing to compare with or to keep.
+    is found out. Raises ValueError when a threshold, Flatten or Planes then has nothing to compare with or to keep.
     """
     if shape is not None:
-        if threshold > 0 or op_type == "Flatten":
-            raise ValueError("with the attribute shape there is no cache: threshold must be 0, op_type not Flatten")
+        if threshold > 0 or op_type in ("Flatten", "Planes"):
+            raise ValueError("with the attribute shape there is no cache: threshold must be 0, op_type another")
         cache = np.full(shape, np.nan, np.float32)
     if op_type == "Flatten":
         return _flatten(active, cache, inputs, patch, activation, activation_params), active.copy()
+    if op_type == "Planes":
+        return _planes(active, cache, inputs[0], patch, activation, activation_params), active.copy()
     size = cache.shape[1:3]
     result = evaluate(op_type, inputs, size, activation, activation_params, **attributes)
     changed = active != 0
@@ -188,3 +190,9 @@ def _flatten(active, cache, inputs, patch, activation, activation_params):
     value = np.concatenate([x.reshape(1, -1, x.shape[-1]) for x in inputs], axis=1).astype(np.float64)
     value = operators.activate(value, activation, activation_params)
     return np.where(chosen, value, cache).astype(np.float32)
+
+
+def _planes(active, cache, x, patch, activation, activation_params):
+    chosen = to_pixels(active, patch, cache.shape[2:])
+    value = operators.activate(x.astype(np.float64), activation, activation_params)
+    return np.where(chosen, np.transpose(value, (0, 3, 1, 2)), cache).astype(np.float32)

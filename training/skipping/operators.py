@@ -216,6 +216,7 @@ OPERATORS: dict[str, Callable[[Sequence[Tensor], Size, Mapping], Tensor]] = {
     "Mul": lambda inputs, size, attributes: inputs[0] * inputs[1],
     "Concat": lambda inputs, size, attributes: torch.cat(list(inputs), 1),
     "Identity": lambda inputs, size, attributes: inputs[0],
+    "Planes": lambda inputs, size, attributes: inputs[0],
     "ChannelMap": _channel_map,
     "Image": _image,
 }

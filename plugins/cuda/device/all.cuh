@@ -13,6 +13,7 @@
 #include "image.cuh"
 #include "kernels.h"
 #include "mask.cuh"
+#include "planes.cuh"
 #include "pointwise.cuh"
 #include "pool.cuh"
 #include "resize.cuh"

@@ -13,6 +13,7 @@
 #include "gate_params.h"
 #include "image_params.h"
 #include "mask_params.h"
+#include "planes_params.h"
 #include "pointwise_params.h"
 #include "pool_params.h"
 #include "resize_params.h"
@@ -70,6 +71,7 @@
   KERNEL(image_f32, ImageParams, 256, 4, import_image<float>)              \
   KERNEL(image_f16, ImageParams, 256, 4, import_image<half>)               \
   KERNEL(patch_mask, MaskParams, 256, 4, grow_mask)                        \
+  PS_PER_TYPE(KERNEL, planes, PlanesParams, 256, 4, planes)                \
   PS_PER_TYPE(KERNEL, pointwise, PointwiseParams, 256, 4, pointwise)       \
   PS_PER_TYPE(KERNEL, pool, PoolParams, 256, 4, pool)                      \
   PS_PER_TYPE(KERNEL, pool_large, PoolParams, 256, 4, pool_large)          \

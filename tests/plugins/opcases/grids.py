@@ -3,7 +3,7 @@
 from .convolution import conv, depthwise, transpose
 from .fused import concat_conv, separable
 from .gates import POINTWISE, gate, mask, window
-from .local import channel_map, concat, flatten, image, pointwise, pool, resize
+from .local import channel_map, concat, flatten, image, plane, pointwise, pool, resize
 
 # Patches, of side 1: a word of the mask, just below and above; a warp's worth of words, and beyond it.
 GRIDS = ((1, 31), (1, 32), (1, 33), (5, 13), (31, 33), (32, 32), (25, 41), (37, 57))
@@ -27,6 +27,7 @@ def by_grid():
     yield transpose("grid", (19, 29), 4, 6, 4, 2, (1, 1, 1, 1), patch=1)
     yield resize("-grid", (19, 29), (38, 58), 4, "linear", "half_pixel", patch=1)
     yield flatten("grid", [(37, 57), (19, 29)], 3, patch=1)
+    yield plane("grid", size, 5, patch=1)
     yield separable("grid", size, 8, 5, patch=1)
     yield concat_conv("grid", size, (4, 3), 8, patch=1)
     yield image("grid", size, 3, "NCHW", "float32", patch=1)
@@ -37,6 +38,7 @@ def by_patch():
     for patch in (17, 32, 40):
         size = (41, 67)
         yield pointwise("Add", "patch-{}".format(patch), size, 4, 2, patch=patch)
+        yield plane("patch-{}".format(patch), size, 6, patch=patch)
         yield conv("patch-{}".format(patch), size, 4, 8, 3, patch=patch)
         yield pool("AveragePool", "patch-{}".format(patch), size, 5, 3, 1, (1, 1, 1, 1), patch=patch)
         yield pointwise("Identity", "patch-gated-{}".format(patch), size, 8, patch=patch, cell=patch)
@@ -53,6 +55,7 @@ def by_channels():
         yield resize("-wide", (3, 5), (6, 7), channels, "linear", "asymmetric")
         yield channel_map("wide", (3, 5), channels, list(range(channels - 1, -1, -1)))
         yield pointwise("Identity", "wide-gated", (6, 5), channels, patch=2, cell=2)
+        yield plane("wide", (6, 5), channels, patch=2)
     for c_in, c_out in ((512, 260), (260, 519), (1028, 8), (3, 1030)):
         yield conv("wide", (3, 4), c_in, c_out, 1)
     yield conv("wide-k3", (4, 5), 256, 72, 3)

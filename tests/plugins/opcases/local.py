@@ -1,4 +1,4 @@
-"""Cases of PatchSkip's other operators: pools, Resize, Add, Mul, Concat, Identity, ChannelMap, Image, Flatten."""
+"""Cases of PatchSkip's operators without weights: pools, Resize, Add, Mul, Concat, Image, Flatten, Planes, ..."""
 
 from .convolution import ACTIVATIONS, pair
 from .specs import MASKS, Skip
@@ -204,6 +204,35 @@ def flattens():
     yield flatten("activation", [(8, 8), (4, 4)], 9, patch=2, activation="Sigmoid")
 
 
+def plane(tag, size, channels, **rest):
+    name = "planes-{}-{}x{}x{}".format(tag, *size, channels)
+    shape = tuple(size) + (channels,)
+    return Skip(name, "Planes", (shape,), shape, {}, **rest)
+
+
+def planes():
+    for channels in (1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 31, 32, 33, 128, 200):
+        yield plane("channels", (7, 9), channels)
+    for size in ((1, 1), (1, 9), (9, 1), (3, 2), (4, 4), (8, 16), (5, 3), (17, 13)):
+        for patch in (1, 3, 4, 8):
+            yield plane("p{}".format(patch), size, 6, patch=patch)
+    for mask in MASKS:
+        for patch in (1, 2, 4, 16):
+            for in_place in (0, 1):
+                tag = "{}-p{}-{}".format(mask.replace(" ", "-"), patch, in_place)
+                yield plane(tag, (13, 18), 19, mask=mask, patch=patch, in_place=in_place)
+    for i, (activation, params) in enumerate(ACTIVATIONS):
+        yield plane("{}{}".format(activation, i), (6, 7), 19, activation=activation, params=params)
+    yield plane("large", (48, 60), 72, patch=4, mask="full")
+    yield plane("large-activation", (48, 60), 72, patch=4, activation="PRelu", params="per channel")
+
+
 CASES = (
-    list(pools()) + list(resizes()) + list(pointwises()) + list(rearrangements()) + list(images()) + list(flattens())
+    list(pools())
+    + list(resizes())
+    + list(pointwises())
+    + list(rearrangements())
+    + list(images())
+    + list(flattens())
+    + list(planes())
 )

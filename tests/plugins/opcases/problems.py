@@ -105,7 +105,7 @@ def _skip(spec, dtype):
     patch = spec.patch or draw(spec.name, (1, 2, 3, 4, 8))
     in_place = draw(spec.name + " in place", (False, True)) if spec.in_place < 0 else bool(spec.in_place)
     attributes = normalise(spec.attributes)
-    flat = spec.op_type == "Flatten"
+    flat, planar = spec.op_type == "Flatten", spec.op_type == "Planes"
     base = spec.inputs[0][:2] if flat else spec.output[:2]
     active = make_mask(spec.mask, patches.grid(base, patch), rng)
     picture = spec.op_type == "Image"
@@ -130,7 +130,8 @@ def _skip(spec, dtype):
     if spec.residual != "none":
         call["residual"] = spec.residual
 
-    shape = (1, spec.output[1], spec.output[2]) if flat else (1,) + spec.output
+    height, width, channels = spec.output
+    shape = (1, width, channels) if flat else (1, channels, height, width) if planar else (1,) + spec.output
     cache = rounded(rng.standard_normal(shape), dtype)
     if spec.cell:
         cache = rounded(_gated_cache(call, active, cache, operands, rng), dtype)
@@ -150,7 +151,8 @@ def _skip(spec, dtype):
         zeros, ones = np.zeros(shape, np.float32), [np.ones_like(x) for x in operands]
         chosen = patches.patch_skip(active, zeros, *ones, op_type="Flatten", patch=patch)[0] == 1
     else:
-        chosen = np.broadcast_to(patches.to_pixels(changed, patch, base)[None, :, :, None], shape)
+        pixels = patches.to_pixels(changed, patch, base)
+        chosen = np.broadcast_to(pixels if planar else pixels[..., None], shape)
     tolerance = bounds.patch_skip(
         spec.op_type, operands, base, spec.activation, params, spec.residual, attributes, dtype=dtype
     )
@@ -338,7 +340,7 @@ def full(problem):
 
 def needs_cache(spec, dtype="float32"):
     """Image's cache is what says that it is to be float16."""
-    return spec.cell > 0 or spec.op_type == "Flatten" or (spec.op_type == "Image" and dtype == "float16")
+    return spec.cell > 0 or spec.op_type in ("Flatten", "Planes") or (spec.op_type == "Image" and dtype == "float16")
 
 
 def without_cache(problem):

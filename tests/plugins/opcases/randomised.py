@@ -7,7 +7,7 @@ from .convolution import ACTIVATIONS, conv, transpose
 from .deformable import deform
 from .fused import concat_conv, separable
 from .gates import gate
-from .local import channel_map, concat, flatten, image, pointwise, pool, resize
+from .local import channel_map, concat, flatten, image, plane, pointwise, pool, resize
 from .specs import MASKS, WEIGHTS, Mask
 
 
@@ -33,6 +33,7 @@ def draw(number):
         "channel_map",
         "image",
         "flatten",
+        "planes",
     )
     kind = rng.choice(kinds)
     size = rng.randint(1, 24), rng.randint(1, 24)
@@ -42,7 +43,7 @@ def draw(number):
     activation, params = rng.choice(ACTIVATIONS)
     if kind != "image" or rng.random() < 0.2:
         rest.update(activation=activation, params=params)
-    if rng.random() < 0.3 and kind != "flatten":
+    if rng.random() < 0.3 and kind not in ("flatten", "planes"):
         rest["cell"] = rng.choice([cell for cell in (1, 2, 3, 4, 8, 16) if patch % cell == 0])
         rest["weights"] = rng.choice(WEIGHTS)
     channels = rng.choice((1, 2, 3, 7, 8, 16, 19, 32, 40, 64, 96))
@@ -118,6 +119,8 @@ def draw(number):
         return channel_map(
             tag, size, channels, [rng.randint(-1, channels - 1) for _ in range(rng.randint(1, 50))], **rest
         )
+    if kind == "planes":
+        return plane(tag, size, channels, **rest)
     if kind == "image":
         layout, dtype = rng.choice((("NCHW", "float32"), ("NHWC", "float32"), ("NHWC", "uint8")))
         channels = rng.choice((1, 3, 4))

@@ -6,7 +6,7 @@ from .convolution import conv, depthwise, transpose
 from .deformable import deform
 from .fused import concat_conv, separable
 from .gates import POINTWISE, gate, mask
-from .local import channel_map, concat, flatten, image, pointwise, pool, resize
+from .local import channel_map, concat, flatten, image, plane, pointwise, pool, resize
 from .problems import poison, problem
 from .specs import Mask
 
@@ -145,6 +145,17 @@ def refusals():
     yield "flatten gated", set_attributes(flat, threshold=0.5), ["threshold"]
     yield "flatten's weights", set_attributes(flat, weights=(1.0,) * 3), ["weights", "threshold"]
     yield "flatten's length", set_input(flat, 3, floats(1, 2, 3, 3)), ["Flatten"]
+    yield "flatten without a cache", set_attributes(flat, shape=(1, 20, 3)), ["Flatten", "cache"]
+    planar = problem(plane("refused", (9, 8), 3, patch=2, in_place=0))
+    yield "planes gated", set_attributes(planar, threshold=0.5), ["Planes", "threshold"]
+    yield "planes' weights", set_attributes(planar, weights=(1.0,) * 3), ["weights", "threshold"]
+    yield "planes' residual", set_attributes(planar, residual="before"), ["Planes", "residual"]
+    yield "planes without a cache", set_attributes(planar, shape=(1, 3, 9, 8)), ["Planes", "cache"]
+    yield "planes of two tensors", set_input(planar, 3, floats(1, 9, 8, 3)), ["Planes", "2 inputs", "1"]
+    yield "planes' cache", set_input(planar, 1, floats(1, 9, 8, 3)), ["Planes"]
+    yield "planes' size", set_input(planar, 2, floats(1, 8, 9, 3)), ["Planes"]
+    yield "planes' channels", set_input(planar, 2, floats(1, 9, 8, 4)), ["Planes", "4"]
+    yield "planes' mask", set_input(planar, 0, np.ones((5, 5), np.int32)), ["active", "5"]
 
     exact = problem(gate("refused", "exact", (9, 8, 3), 4, "full"))
     yield "gate mode", set_attributes(exact, mode="guess"), ["mode", "guess"]
