@@ -20,6 +20,7 @@ from .masks import Mask, Masks
 from .network import Dense, Entry, Network
 from .pass_gates import TrainedGate
 from .pass_nodes import Seen, pass_nodes
+from .planes import needs_nchw, with_planes
 from .widening import widened
 
 DOMAIN = "patchskip"
@@ -56,8 +57,10 @@ def emit(network: Network, image: Size, options: Options) -> onnx.ModelProto:
 
 class _Emitter:
     def __init__(self, network: Network, image: Size, options: Options):
-        self.network, self.graph, self.options = network, network.graph, options
+        self.graph, self.options = network.graph, options
         self.names = Names(self.graph.names.taken)  # of its own: a network may be emitted again
+        self.pictures = {e.tensor for e in network.entries if e.tensor in self.graph.inputs} if options.u8 else set()
+        self.network = with_planes(network, self.pictures, self.names.new)
         self.masks = Masks(image, options.patch, options.halo, options.radius, self.names.new)
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
@@ -70,7 +73,6 @@ class _Emitter:
         self.candidates: dict[str, tuple[Layer, Mask]] = {}  # mask that a PASS gate makes -> its layer, of what
         self.used: dict[str, Mask] = {}  # masks that `layers` names
         self.nhwc: dict[str, str] = {}  # local tensor -> its NHWC form
-        self.nchw: dict[str, str] = {}  # local tensor -> its NCHW form, where that is not its own name
         self.sizes: dict[str, Size] = {}
         self.entries = {entry.tensor for entry in network.entries}
         self.active: dict[str, Mask] = {}  # by layer name
@@ -97,7 +99,7 @@ class _Emitter:
             self._outputs(),
             [*self._constants(), *self.initializers],
         )
-        # Our own Transpose, Reshape and Identity are those of opset 13, which every runtime knows.
+        # Our own Reshape nodes are those of opset 13, which every runtime knows.
         newest = None if self.network.dense or self.options.pass_gates else 13
         opsets = [helper.make_opsetid(d, min(v, newest or v)) for d, v in self.graph.opsets.items()]
         opsets.append(helper.make_opsetid(DOMAIN, 1))
@@ -133,8 +135,7 @@ class _Emitter:
         """PatchGate decides from the picture, Image keeps it, NHWC."""
         tensor, (_, channels, height, width) = entry.tensor, entry.shape
         mask = self.masks.of[tensor]
-        u8 = self.options.u8 and tensor in self.graph.inputs
-        form = dict(self.options.image_attributes) if u8 else {"layout": "NCHW"}
+        form = dict(self.options.image_attributes) if tensor in self.pictures else {"layout": "NCHW"}
         y = self._local(tensor)
         cache = self._state(y, (1, height, width, channels), "cache")
         if tensor in self.options.pass_gates:
@@ -143,8 +144,6 @@ class _Emitter:
             self._picture_gate(tensor, mask, cache, entry.shape, form)
         layer = Layer(tensor, "Image", [], tensor, (1, height, width, channels), mask.size, dict(form))
         self._patch_skip(layer, mask, [cache, tensor], [y])
-        if u8 and self._needs_nchw(tensor):  # dense nodes want the numbers that they were made for
-            self._to_nchw(tensor, self.names.new(tensor + ".nchw"), layer.shape)
 
     def _picture_gate(self, tensor: str, mask: Mask, cache: str, shape: tuple[int, ...], form: dict) -> None:
         _, channels, height, width = shape
@@ -164,8 +163,7 @@ class _Emitter:
             for kind, w in zip(_WEIGHTS[-len(layer.weights) :], layer.weights)
         ]
         inputs = [self.nhwc[name] for name in layer.inputs]
-        flat = layer.op_type == "Flatten"
-        y = layer.output if flat else self._local(layer.output)
+        y = layer.output if layer.leaves else self._local(layer.output)
         cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else _NO_CACHE
         active, outputs = self.active[layer.name], [y]
         if active.name in self.candidates:
@@ -174,8 +172,8 @@ class _Emitter:
         if layer.name in self.options.gates:
             outputs.append(self.masks.of[layer.output].name)
         self._patch_skip(layer, active, [cache, *inputs[: layer.own], *weights, *inputs[layer.own :]], outputs)
-        if not flat and self._needs_nchw(layer.output):
-            self._to_nchw(layer.output, layer.output, layer.shape)
+        if y != layer.output:
+            self._reshape(layer)
 
     def _decide(self, active: Mask, layer: Layer, candidates: Mask) -> None:
         """A PASS gate says which of the candidates are active. What it has seen of a patch is kept with the patch."""
@@ -207,33 +205,21 @@ class _Emitter:
             else:
                 self._add("Transpose", [self.nhwc[source]], proto.output, proto.name, "", perm=moved)
             return
-        for i, name in enumerate(proto.input):
-            proto.input[i] = self.nchw.get(name, name)
         self.nodes.append(proto)
 
     # -- tensors
 
     def _local(self, tensor: str) -> str:
         """Name the NHWC form of a tensor."""
-        both = tensor in self.entries or self._needs_nchw(tensor)
+        both = tensor in self.entries or needs_nchw(self.network, tensor)
         self.nhwc[tensor] = self.names.new(tensor + ".nhwc") if both else tensor
         return self.nhwc[tensor]
 
-    def _needs_nchw(self, tensor: str) -> bool:
-        """Does anybody but a Transpose, which can be one with ours, read the tensor as it was?"""
-        if tensor in self.graph.outputs:
-            return True
-        readers = [dense.node for dense in self.network.dense if tensor in dense.node.reads()]
-        return any(node.op_type != "Transpose" for node in readers)
-
-    def _to_nchw(self, tensor: str, name: str, shape: tuple[int, ...]) -> None:
-        _, height, width, channels = shape
-        self.nchw[tensor] = name
-        if channels == 1 or height == width == 1:  # the same memory
-            target = self._initializer(name + ".shape", np.array([1, channels, height, width], np.int64))
-            self._add("Reshape", [self.nhwc[tensor], target], [name], name + ".reshape", "")
-        else:
-            self._add("Transpose", [self.nhwc[tensor]], [name], name + ".transpose", "", perm=list(_TO_NCHW))
+    def _reshape(self, layer: Layer) -> None:
+        """What is the same memory in both layouts leaves so, all else by a Planes layer."""
+        _, height, width, channels = layer.shape
+        shape = self._initializer(layer.output + ".shape", np.array([1, channels, height, width], np.int64))
+        self._add("Reshape", [self.nhwc[layer.output], shape], [layer.output], layer.output + ".reshape", "")
 
     def _state(self, output: str, shape: tuple[int, ...], kind: str) -> str:
         name = self.names.new(output + ".cache" if kind == "cache" else output + ".last")
@@ -290,7 +276,7 @@ class _Emitter:
     def _inputs(self) -> list[ValueInfoProto]:
         found = []
         for name, value in self.graph.inputs.items():
-            if self.options.u8 and any(entry.tensor == name for entry in self.network.entries):
+            if name in self.pictures:
                 _, channels, height, width = self.graph.shapes[name]
                 value = helper.make_tensor_value_info(name, TensorProto.UINT8, (1, height, width, channels))
             found.append(value)

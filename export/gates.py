@@ -30,7 +30,7 @@ def candidates(network: Network, halo: bool = False) -> list[Layer]:
     return [
         layer
         for number, layer in enumerate(layers)
-        if layer.op_type != "Flatten"
+        if not layer.leaves
         and (halo or reader_to_join(network, layer) is None)
         and (layer.op_type in ("Conv", "ConvTranspose", "DeformConv") or layer.output in kernels)
         and _reached(layer, layers[number + 1 :]) > 0

@@ -24,7 +24,7 @@ class Layer:
     op_type: str
     inputs: list[str]
     output: str
-    shape: tuple[int, ...]  # of Y: [1, H, W, C], for Flatten [1, N, C]
+    shape: tuple[int, ...]  # of Y: [1, H, W, C], for Flatten [1, N, C], for Planes [1, C, H, W]
     size: tuple[int, int]  # of the grid's tensor in pixels: Y's, for Flatten the first input's
     attributes: dict = field(default_factory=dict)
     weights: list[np.ndarray] = field(default_factory=list)
@@ -37,6 +37,11 @@ class Layer:
         """Activations in front of the weights."""
         several = self.op_type in ("ConcatConv", "DeformConv")
         return len(self.inputs) - ("residual" in self.attributes) if several else 1
+
+    @property
+    def leaves(self) -> bool:
+        """Is Y what the user or a dense node reads, and no other layer?"""
+        return self.op_type in ("Flatten", "Planes")
 
     @property
     def kernel(self) -> int:

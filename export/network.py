@@ -82,7 +82,7 @@ def localise(graph: Graph) -> Network:
                     network.steps.insert(at, Entry(name, graph.shapes[name]))
                     local.add(name)
                 network.steps.extend(layers)
-                local.update(layer.output for layer in layers if layer.op_type != "Flatten")
+                local.update(layer.output for layer in layers if not layer.leaves)
         if isinstance(layers, str):
             for part in node.originals or (node,):
                 if id(part) not in emitted:

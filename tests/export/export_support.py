@@ -100,6 +100,11 @@ def metadata_of(model):
     return json.loads(next(entry.value for entry in model.metadata_props if entry.key == "patchskip"))
 
 
+def op_types(metadata):
+    """Of the layers, but for those that only lay out a result NCHW."""
+    return [layer["op_type"] for layer in metadata["layers"] if layer["op_type"] != "Planes"]
+
+
 class Stream:
     """Carries the states of one evaluator from frame to frame."""
 

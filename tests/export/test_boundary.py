@@ -3,15 +3,11 @@
 import numpy as np
 import onnx
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_network
+from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, op_types, random_network
 
 from patchskip.export import convert
 from patchskip.export.preprocess import PRESETS, normalised
 from patchskip.runtime.errors import PatchskipError
-
-
-def op_types(metadata):
-    return [layer["op_type"] for layer in metadata["layers"]]
 
 
 def dense_types(metadata):

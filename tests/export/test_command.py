@@ -53,7 +53,7 @@ def test_inspect_says_what_is_kept_and_where_gates_are(file, tmp_path, capsys):
     found = json.loads((tmp_path / "inspect.json").read_text())
     nodes = {node["name"]: node for node in found["nodes"]}
     assert nodes["stem"]["kept"] and nodes["stem"]["threshold"] > 0 == nodes["head"]["threshold"]
-    assert found["activation_bytes"] == 4 * 32 * 32 * (3 + 4 + 2)
+    assert found["activation_bytes"] == 4 * 32 * 32 * (3 + 4 + 2 + 2)
     assert found["memory_ratio"] == pytest.approx(found["state_bytes"] / found["activation_bytes"])
 
 

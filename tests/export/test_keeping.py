@@ -63,14 +63,14 @@ def a_resize_reads_it(net):
     return x, [net.op("Resize", x, "", "", net.const([1, 4, 64, 64]), **form)]
 
 
-def it_is_an_output(net):
-    x = stem(net)
-    return x, [x, net.conv(x, 4, 4, 1)]
+def it_is_an_output_that_need_not_be_laid_out_anew(net):
+    x = net.conv(net.input(1, 3, 32, 32), 3, 1)
+    return x, [x, net.conv(x, 1, 4, 1)]
 
 
-def a_dense_node_reads_it(net):
+def a_transpose_reads_it(net):
     x = stem(net)
-    return x, [net.op("Tanh", x), net.conv(x, 4, 4, 1)]
+    return x, [net.op("Tanh", net.op("Transpose", x, perm=[0, 2, 3, 1])), net.conv(x, 4, 4, 1)]
 
 
 def it_is_flattened_with_a_coarser_one(net):
@@ -92,8 +92,8 @@ def a_sum_reads_it_where_another_input_changed(net):
 RULES = [
     a_kernel_reads_it,
     a_resize_reads_it,
-    it_is_an_output,
-    a_dense_node_reads_it,
+    it_is_an_output_that_need_not_be_laid_out_anew,
+    a_transpose_reads_it,
     it_is_flattened_with_a_coarser_one,
     a_sum_reads_it_where_another_input_changed,
 ]

@@ -2,10 +2,7 @@
 
 import numpy as np
 import pytest
-
-
-def op_types(metadata):
-    return [layer["op_type"] for layer in metadata["layers"]]
+from export_support import op_types
 
 
 def all_local(metadata):

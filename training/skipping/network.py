@@ -220,17 +220,19 @@ class _Skip:
         self.name, self._y, self._changed = node.name, node.output[0], node.output[1] if len(node.output) > 1 else None
         self._attributes, self._kept, self._macs = attributes, kept, macs
         self._op_type = attributes["op_type"]
+        self._local = self._op_type != "Planes"
         if kept:
-            self._shape = next(s["shape"] for s in network.metadata["states"] if s["input"] == node.input[1])
+            shape = next(s["shape"] for s in network.metadata["states"] if s["input"] == node.input[1])
         else:
-            self._shape = list(attributes["shape"])
+            shape = list(attributes["shape"])
+        self._size = tuple(shape[1:3] if self._local else shape[2:])
         self._gated = attributes.get("threshold", 0) > 0
         if self._gated:
-            network.add_gate(self.name, self._shape[3], attributes)
+            network.add_gate(self.name, shape[3], attributes)
 
     def __call__(self, run: _Run) -> None:
         active = run.masks[self._active]
-        size = self._shape[1], self._shape[2]
+        size = self._size
         inputs = [run.get(name) for name in self._inputs]
         if self._op_type == "Image" and self._attributes.get("layout", "NHWC") != "NCHW":
             inputs = [inputs[0].permute(0, 3, 1, 2)]
@@ -255,7 +257,8 @@ class _Skip:
         if self._gated or self._op_type == "Image":
             run.frame.features[self.name] = result
         run.values[self._y] = result
-        run.local.add(self._y)
+        if self._local:
+            run.local.add(self._y)
 
 
 class _Flatten:

@@ -49,9 +49,11 @@ def exported():
     return lambda **options: convert(build((64, 96)), **options).model.SerializeToString()
 
 
-@pytest.fixture(scope="session")
-def with_dense_tail():
-    """The export of a convolution whose result a dense node reads, one PatchSkip node with PRelu."""
+@pytest.fixture(scope="session", params=["hidden", "an output"])
+def with_dense_tail(request):
+    """The export of a convolution whose result a dense node reads, one PatchSkip node with PRelu. The result may be
+    what the user reads too."""
+    outputs = ["y"] if request.param == "hidden" else ["y", "features"]
     onnx = pytest.importorskip("onnx")
     import numpy as np
 
@@ -68,7 +70,7 @@ def with_dense_tail():
         ],
         "net",
         [helper.make_tensor_value_info("x", 1, [1, 3, 32, 48])],
-        [helper.make_tensor_value_info(name, 1, None) for name in ("y", "features")],
+        [helper.make_tensor_value_info(name, 1, None) for name in outputs],
         [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in arrays.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
