@@ -7,8 +7,6 @@
 
 namespace patchskip {
 
-constexpr int kUnitValues = 12288;  // of a unit's result at most: with its inputs it stays in the second-level cache
-
 struct Block {
   int y0, y1, x0, x1;  // pixels
   int pixels() const { return (y1 - y0) * (x1 - x0); }

@@ -14,6 +14,7 @@
 namespace patchskip {
 namespace {
 
+constexpr int kUnitValues = 12288;  // of a unit's result at most: with its inputs it stays in the second-level cache
 constexpr int kMostUnitPixels = 2048;
 constexpr int kLeastUnitPixels = 12;   // a tile of the convolution
 constexpr double kWorthAThread = 3e2;  // vector instructions: with all that stands around them, a microsecond

@@ -1,7 +1,6 @@
 #include "planes.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "blocks.h"
 #include "relayout.h"
@@ -10,19 +9,25 @@
 namespace patchskip {
 namespace {
 
-constexpr int kPlanesAtOnce = 8;  // more of them would share sets of the first-level cache where their size is even
+constexpr int kUnitValues = 65536;  // of a unit at most: they stay in the second-level cache while planes are written
+constexpr int kPlanesAtOnce = 8;    // more of them would share sets of the first-level cache where their size is even
 
 typedef float Quad __attribute__((vector_size(16)));
 typedef float UnalignedQuad __attribute__((vector_size(16), aligned(4), may_alias));
 
+inline Quad low(Quad a, Quad b) { return Quad{a[0], b[0], a[1], b[1]}; }
+inline Quad high(Quad a, Quad b) { return Quad{a[2], b[2], a[3], b[3]}; }
+inline Quad load(const float* p) { return *reinterpret_cast<const UnalignedQuad*>(p); }
+inline void store(float* p, Quad values) { *reinterpret_cast<UnalignedQuad*>(p) = values; }
+
 // Four channels of four pixels, whose distance is `pixel`, to planes whose distance is `plane`.
 inline void transpose_quads(const float* from, ptrdiff_t pixel, float* to, ptrdiff_t plane) {
-  Quad pixels[4];
-  for (int i = 0; i < 4; ++i) pixels[i] = *reinterpret_cast<const UnalignedQuad*>(from + i * pixel);
-  for (int c = 0; c < 4; ++c) {
-    const Quad values = {pixels[0][c], pixels[1][c], pixels[2][c], pixels[3][c]};
-    *reinterpret_cast<UnalignedQuad*>(to + c * plane) = values;
-  }
+  const Quad a = load(from), b = load(from + pixel), c = load(from + 2 * pixel), d = load(from + 3 * pixel);
+  const Quad first = low(a, c), second = low(b, d), third = high(a, c), fourth = high(b, d);
+  store(to, low(first, second));
+  store(to + plane, high(first, second));
+  store(to + 2 * plane, low(third, fourth));
+  store(to + 3 * plane, high(third, fourth));
 }
 
 // `count` pixels that lie next to each other, some of their channels.
@@ -57,47 +62,52 @@ class Planes : public Relayout {
     thread_local std::vector<int> units;
     const int most = std::max(1, kUnitValues / planes_[0].channels);
     list_blocks(*kernels_, active, patch_, planes_[0], most, &blocks);
-    list_units(blocks, most, &units);
+    int pixels = 0;
+    for (const Block& block : blocks) pixels += block.pixels();
+    list_units(blocks, std::min(most, pixels / threads() + 1), &units);
     const Block* first = blocks.data();
     const int* starts = units.data();
     const float* x = data<const float>(inputs[0]);
-    auto lay_out_unit = [&](int i) {
-      for (int b = starts[i]; b < starts[i + 1]; ++b) lay_out_block(first[b], x, out);
-    };
+    auto lay_out_unit = [&](int i) { lay_out_blocks(first + starts[i], first + starts[i + 1], x, out); };
     parallel_for(static_cast<int>(units.size()) - 1, lay_out_unit);
   }
 
  private:
-  // All rows of a few planes before the next: these are far apart.
-  void lay_out_block(const Block& block, const float* x, float* out) const {
-    const Plane& plane = planes_[0];
-    const int channels = plane.channels, width = block.x1 - block.x0;
-    const ptrdiff_t at = static_cast<ptrdiff_t>(block.y0) * plane.width + block.x0;
-    ptrdiff_t row = static_cast<ptrdiff_t>(plane.width) * channels;
-    const float* from = x + at * channels;
-    if (activates_) {
-      from = finished(from, row, block.y1 - block.y0, width, at);
-      row = static_cast<ptrdiff_t>(width) * channels;
-    }
+  // All blocks' pixels of a few planes before the next planes: a line is whole before others take its place.
+  void lay_out_blocks(const Block* first, const Block* last, const float* x, float* out) const {
+    const int channels = planes_[0].channels;
+    const ptrdiff_t plane = planes_[0].pixels();
+    const float* activated = activates_ ? activate(first, last, x) : nullptr;
     for (int c = 0; c < channels; c += kPlanesAtOnce) {
       const int count = std::min(kPlanesAtOnce, channels - c);
-      for (int y = 0; y < block.y1 - block.y0; ++y) {
-        float* to = out + c * plane.pixels() + at + static_cast<ptrdiff_t>(y) * plane.width;
-        transpose_run(from + y * row + c, width, count, channels, to, plane.pixels());
+      const float* next = activated;
+      for (const Block* b = first; b != last; ++b) {
+        const int width = b->x1 - b->x0;
+        for (int y = b->y0; y < b->y1; ++y) {
+          const ptrdiff_t at = position(y, b->x0);
+          const float* from = activated ? next : x + at * channels;
+          transpose_run(from + c, width, count, channels, out + c * plane + at, plane);
+          if (activated) next += width * channels;
+        }
       }
     }
   }
 
-  // The thread's own, until it asks again: rows of `width` pixels, activated, one after the other.
-  const float* finished(const float* from, ptrdiff_t row, int rows, int width, ptrdiff_t at) const {
+  // -> the blocks' pixels, one after the other: the thread's own, until it asks again.
+  const float* activate(const Block* first, const Block* last, const float* x) const {
     thread_local std::vector<float> values;
-    const int channels = planes_[0].channels;
-    const ptrdiff_t count = static_cast<ptrdiff_t>(width) * channels;
-    values.resize(rows * count);
-    for (int y = 0; y < rows; ++y) std::memcpy(values.data() + y * count, from + y * row, sizeof(float) * count);
-    kernels_->finish(finish_.with(nullptr), values.data(), at * channels, rows * count, channels);
+    values.clear();
+    for (const Block* b = first; b != last; ++b) {
+      for (int y = b->y0; y < b->y1; ++y) {
+        const float* row = x + position(y, b->x0) * planes_[0].channels;
+        values.insert(values.end(), row, row + static_cast<ptrdiff_t>(b->x1 - b->x0) * planes_[0].channels);
+      }
+    }
+    kernels_->finish(finish_.with(nullptr), values.data(), 0, values.size(), planes_[0].channels);
     return values.data();
   }
+
+  ptrdiff_t position(int y, int x) const { return static_cast<ptrdiff_t>(y) * planes_[0].width + x; }
 
   const bool activates_;
 };
