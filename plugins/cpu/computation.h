@@ -11,15 +11,12 @@ class Computation {
   virtual void prepare(const Tensor* inputs, int n_inputs, const Plane& out) = 0;
   // How many of the inputs are the operator's own; a residual may follow them.
   virtual int own_inputs(int n_inputs) const { return n_inputs; }
-  // Computes segments; callable from several threads.
-  virtual void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment*, int count) const = 0;
   // Into how many parts, `threads` at most, the output's channels are cut when each thread is to read a part of the
-  // weights and not all of them; and one of these parts of the segments.
+  // weights and not all of them.
   virtual int parts(int) const { return 1; }
-  virtual void compute_part(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
-                            int count, ChannelPart) const {
-    compute(inputs, n_inputs, finish, segments, count);
-  }
+  // Computes one of these parts of the segments' channels; callable from several threads.
+  virtual void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment*, int count,
+                       ChannelPart) const = 0;
   // The side of the squares of pixels that are computed at once; their corners lie at its multiples.
   virtual int side() const { return 1; }
   // Vector instructions for a pixel, roughly: what is worth a second thread.

@@ -34,7 +34,8 @@ class Pooling : public Computation {
     expect(in_.channels == out.channels, "X is " + shape_text(inputs[0]) + "; cache has other channels");
   }
 
-  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count,
+               ChannelPart) const override {
     Pool p;
     p.x = data<const float>(inputs[0]);
     p.in = in_;
@@ -68,7 +69,8 @@ class Resizing : public Computation {
     sample(in_.width, out.width, &columns_, &column_share_);
   }
 
-  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count,
+               ChannelPart) const override {
     Resize r;
     r.x = data<const float>(inputs[0]);
     r.in = in_;
@@ -111,7 +113,8 @@ class SumOrProduct : public Computation {
     expect_tensor("B", inputs[1], PS_FLOAT32, {1, out.height, out.width, out.channels});
   }
 
-  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count,
+               ChannelPart) const override {
     Elementwise e;
     e.a = data<const float>(inputs[0]);
     e.b = data<const float>(inputs[1]);
@@ -153,8 +156,8 @@ class ChannelCopying : public Computation {
     }
   }
 
-  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
-               int count) const override {
+  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments, int count,
+               ChannelPart) const override {
     const float* sources[16];
     for (int i = 0; i < n_inputs; ++i) sources[i] = data<const float>(inputs[i]);
     ChannelCopy c;
@@ -207,7 +210,8 @@ class ImageImport : public Computation {
            "X is " + shape_text(inputs[0]) + "; cache has another size");
   }
 
-  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count) const override {
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count,
+               ChannelPart) const override {
     Image image = image_.image(inputs[0], out_);
     image.finish = finish;
     kernels_->image(image, segments, count);

@@ -85,13 +85,8 @@ class Convolution : public PointwiseConvolution {
     return parts;
   }
 
-  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
-               int count) const override {
-    compute_part(inputs, n_inputs, finish, segments, count, ChannelPart());
-  }
-
-  void compute_part(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count,
-                    ChannelPart part) const override {
+  void compute(const Tensor* inputs, int, const Finish& finish, const Segment* segments, int count,
+               ChannelPart part) const override {
     const Window& w = conv_.shape.window;
     if (depthwise_) {
       DepthwiseConv d;

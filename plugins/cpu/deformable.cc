@@ -39,8 +39,8 @@ class Deformable : public Computation {
     product_->prepare(outer, 3, out);
   }
 
-  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
-               int count) const override {
+  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments, int count,
+               ChannelPart) const override {
     DeformSamples d;
     d.x = data<const float>(inputs[0]);
     d.offset = data<const float>(inputs[1]);

@@ -40,15 +40,10 @@ class Fused : public Computation {
   // Joining tensors costs nothing to speak of, but a depthwise convolution is not made twice.
   int parts(int threads) const override { return inner_inputs_ < 0 ? outer_->parts(threads) : 1; }
 
-  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments,
-               int count) const override {
-    compute_part(inputs, n_inputs, finish, segments, count, ChannelPart());
-  }
-
-  void compute_part(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments, int count,
-                    ChannelPart part) const override {
+  void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments, int count,
+               ChannelPart part) const override {
     const Segment* inner = between(segments, count, between_.channels).data();
-    inner_->compute(inputs, n_inputs - 2, finish_.with(nullptr), inner, count);
+    inner_->compute(inputs, n_inputs - 2, finish_.with(nullptr), inner, count, ChannelPart());
     outer_->compute_packed(inner->out, finish, segments, count, part);
   }
 

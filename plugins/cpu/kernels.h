@@ -55,10 +55,10 @@ struct GemmConv {
 // 3x3, stride 1, on squares of two by two outputs. Segments begin at even columns, and come in pairs of rows of which
 // the first is even; at the tensor's border they may be cut.
 struct WinogradConv {
-  ChannelPart part;
   static constexpr int kPlaces = 16;             // products for each square
   static constexpr int kMostSquares = 48;        // at a time
   static constexpr int kMostBlockChannels = 64;  // of a block of output channels
+  ChannelPart part;
   const float* x = nullptr;
   Plane in, out;
   int pad_top = 0, pad_left = 0;

@@ -234,8 +234,8 @@ class PatchSkip : public Operator {
         if (fresh) fresh += run;
       }
     }
-    computation_->compute_part(frame.inputs, frame.n_inputs, *frame.finish, segments.data(),
-                               static_cast<int>(segments.size()), part);
+    computation_->compute(frame.inputs, frame.n_inputs, *frame.finish, segments.data(),
+                          static_cast<int>(segments.size()), part);
   }
 
   // What is kept was last touched a frame ago: ask for it while the new values are being computed.
