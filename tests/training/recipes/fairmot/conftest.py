@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install 'patchskip[train]'")
 cv2 = pytest.importorskip("cv2")
 
-torch.set_num_threads(1)  # more of them wait for each other when the machine is busy
 FRAMES, SIZE = 12, (96, 128)  # of the clip
 BOX = 10, 24  # a person's width and height
 

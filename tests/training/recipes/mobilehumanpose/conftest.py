@@ -5,11 +5,9 @@ import pytest
 
 from patchskip.runtime.tasks.skeletons import BLAZEPOSE_33
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install 'patchskip[train]'")
 cv2 = pytest.importorskip("cv2")
 onnx = pytest.importorskip("onnx")
 
-torch.set_num_threads(1)  # more of them wait for each other when the machine is busy
 FRAMES, SIZE, SIDE = 12, (96, 128), 16  # of the clip; of the person
 EMPTY = 3  # the frame that shows nobody
 

@@ -3,11 +3,9 @@
 import json
 
 import pytest
-import torch
+from recipe_support import AnyRecipe
 
-from patchskip.training import checkpoint
 from patchskip.training.backbones.__main__ import main as write_onnx
-from patchskip.training.recipes import trainer
 from patchskip.training.recipes.mobilehumanpose import losses
 from patchskip.training.recipes.mobilehumanpose.__main__ import main
 
@@ -15,15 +13,10 @@ NAME = "mobilehumanpose"
 
 
 @pytest.fixture
-def train(clip, teacher, tmp_path, monkeypatch):
+def train(clip, teacher, starting):
     """train(*more arguments, output=folder) -> exit status."""
-    monkeypatch.setattr(trainer, "EVERY", 2)
     words = f"--teacher {teacher} --source {clip} --frames 0:8 --crop 16,0,96,96 --batch 2 --steps 4 --threads 1"
-
-    def run(*more, output="out"):
-        return main([*words.split(), "-o", str(tmp_path / output), *more])
-
-    return run
+    return starting(main, words)
 
 
 def test_training(train, tmp_path, capsys):
@@ -37,45 +30,8 @@ def test_training(train, tmp_path, capsys):
     assert write_onnx(words) == 0
 
 
-def test_interrupted(train, tmp_path, monkeypatch, capsys):
-    assert train(output="whole") == 0
-    save = checkpoint.save
-
-    def interrupted(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as once:
-        once.setattr(checkpoint, "save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            train()
-    assert not (tmp_path / "out" / f"{NAME}.pth").exists()
-    assert train() == 0 and "going on after step 2 of 4" in capsys.readouterr().out
-    for ending in ("pth", "json"):
-        one, whole = ((tmp_path / name / f"{NAME}.{ending}").read_bytes() for name in ("out", "whole"))
-        assert one == whole
-
-
-def test_the_seed(train, tmp_path):
-    assert train("--steps", "1") == train("--steps", "1", "--seed", "1", output="other") == 0
-    one, other = (torch.load(tmp_path / name / f"{NAME}.pth") for name in ("out", "other"))
-    assert not all(torch.equal(value, other[name]) for name, value in one.items())
-
-
-def test_a_loss_that_is_not_a_number(train, tmp_path, monkeypatch, capsys):
-    terms, calls = losses.Loss.forward, []
-
-    def broken(self, *arguments):
-        calls.append(1)
-        return {
-            name: value * (float("nan") if len(calls) > 3 else 1) for name, value in terms(self, *arguments).items()
-        }
-
-    monkeypatch.setattr(losses.Loss, "forward", broken)
-    assert train() == 1
-    assert "the loss of step 4 is not a number" in capsys.readouterr().err
-    assert not (tmp_path / "out" / f"{NAME}.pth").exists()
-    assert torch.load(tmp_path / "out" / f"{NAME}.pt")["state"]["done"] == 2
+class TestRecipe(AnyRecipe):
+    name, loss = NAME, losses.Loss
 
 
 @pytest.mark.slow
