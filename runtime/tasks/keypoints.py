@@ -58,7 +58,7 @@ class Volumes:
 
     def __init__(self, name, joints):
         self._name, self.skeleton = name, self.SKELETONS[joints]
-        self._seen = self._found = None
+        self._seen = self._found = None  # the frame before: volumes, joints
 
     @classmethod
     def of(cls, size, outputs):
@@ -70,9 +70,14 @@ class Volumes:
 
     def __call__(self, outputs):
         maps = outputs[self._name]
+        volumes = maps.reshape((len(self.skeleton.joints), maps.shape[2]) + maps.shape[2:])
         # Comparing is far cheaper than the softmax, and a frame in which nothing changed is common.
-        if self._seen is None or not np.array_equal(maps, self._seen):
-            self._seen, self._found = maps.copy(), _expected(maps, len(self.skeleton.joints))
+        if self._seen is None:
+            self._seen = np.full_like(volumes, np.nan)
+        # Joint by joint: where one changed the first did, as a patch of the network's output holds all of them.
+        if not all(map(np.array_equal, volumes, self._seen)):
+            np.copyto(self._seen, volumes)
+            self._found = _expected(volumes)
         return self._found
 
 
@@ -104,18 +109,24 @@ class Landmarks:
 DECODERS = {"landmarks": Landmarks, "volumes": Volumes, "heatmaps": Heatmaps}  # type: dict
 
 
-def _expected(maps, joints):
-    size = maps.shape[2]
-    cells = maps.reshape(joints, size, size, size)
-    weights = np.exp(cells - cells.max(axis=(1, 2, 3), keepdims=True))  # the largest is 1: nothing overflows
-    plane = weights.sum(axis=1)
-    sides = plane.sum(axis=1), plane.sum(axis=2), weights.sum(axis=(2, 3))  # along x, y, z
-    total = sides[0].sum(axis=1)
-    places = [side.dot(np.arange(size, dtype=np.float32)) / total for side in sides]
+def _expected(volumes):
+    joints, size = volumes.shape[:2]
+    highest = volumes.max(axis=(1, 2, 3))
+    weights = np.empty(volumes.shape[1:], np.float32)
+    planes, depths = np.empty((joints, size, size), np.float32), np.empty((joints, size), np.float32)
+    # One joint at a time: its weights stay in the cache, and no memory is asked for that is new to the process.
+    for joint, volume in enumerate(volumes):
+        np.subtract(volume, highest[joint], out=weights)  # the largest weight is 1: nothing overflows
+        np.exp(weights, out=weights)
+        np.add.reduce(weights, axis=0, out=planes[joint])
+        np.add.reduce(weights.reshape(size, -1), axis=1, out=depths[joint])
+    total = depths.sum(axis=1)
+    cells = np.arange(size, dtype=np.float32)
+    places = np.stack([(side * cells).sum(axis=1) / total for side in (planes.sum(1), planes.sum(2), depths)], axis=1)
     score = np.empty(joints, np.float32)
-    cells = np.rint(np.nan_to_num(places)).astype(int).T
-    for joint, cell in enumerate(cells):
-        x, y, z = (slice(max(place - NEAR, 0), place + NEAR + 1) for place in cell)
-        score[joint] = weights[joint, z, y, x].sum() / total[joint]
-    x, y, z = (place / size for place in places)
-    return np.stack([x, y, z - 0.5, score], axis=1).astype(np.float32), float(score.mean())
+    for joint, place in enumerate(np.rint(np.nan_to_num(places)).astype(int)):
+        x, y, z = (slice(max(cell - NEAR, 0), cell + NEAR + 1) for cell in place)
+        score[joint] = np.exp(volumes[joint, z, y, x] - highest[joint]).sum() / total[joint]
+    places /= size
+    places[:, 2] -= 0.5
+    return np.concatenate([places, score[:, None]], axis=1), float(score.mean())
