@@ -8,6 +8,7 @@ CHANGED = 0.5  # share of the picture's patches from which the camera may have m
 MOST = 240  # pixels of a side of the small grey pictures that are compared
 LEAST = 1.0  # pixels of the frame: less is none
 BETTER = 0.7  # a shift is believed when no more than this share of the pictures' difference is left
+MORE = 1.5  # times the difference of frames that were found to rest: less is not looked into
 KEPT = 10  # frames a small picture is kept while the camera rests: to make one in every frame would cost more
 
 
@@ -16,12 +17,14 @@ class CameraShift:
     when it rests, or when what it shows is another scene.
 
     frame uint8 [H, W, 3]; changed: share of its patches that were recomputed. By phase correlation (Kuglin and Hines,
-    1975), of small pictures and only when most patches changed.
+    1975), of small pictures and only when most patches changed, and by more than they do anyway: with an exact gate a
+    camera's noise changes most of them in every frame.
     """
 
     def __init__(self):
         self._cv2 = opencv.load()
         self._before, self._age, self._window = None, 0, None
+        self._resting = float("inf")  # grey levels by which pictures of a camera at rest differ; before any, unknown
 
     def __call__(self, frame, changed):
         moved = changed > CHANGED
@@ -31,7 +34,13 @@ class CameraShift:
         before, self._before, self._age = self._before, self._small(frame), 0
         if not moved or before is None or before.shape != self._before.shape:
             return None
-        return self._estimate(before, self._before, _side(frame))
+        difference = np.abs(before - self._before).mean()
+        if difference < MORE * self._resting < float("inf"):
+            self._resting = min(difference, self._resting)
+            return None
+        shift = self._estimate(before, self._before, _side(frame))
+        self._resting = float("inf") if shift else difference
+        return shift
 
     def _estimate(self, before, now, scale):
         cv2 = self._cv2
@@ -50,11 +59,13 @@ class CameraShift:
         return (dx * scale, dy * scale) if np.abs(aligned - now)[rows, columns].mean() <= BETTER * difference else None
 
     def _small(self, frame):
-        """-> float32 grey picture, each pixel the mean of a square of the frame's."""
+        """-> float32 grey picture, each pixel the mean of a square of the frame's, of two of its rows."""
         side = _side(frame)
         height, width = frame.shape[0] // side, frame.shape[1] // side
-        whole = frame[: height * side, : width * side]
-        small = self._cv2.resize(whole, (width, height), interpolation=self._cv2.INTER_AREA)
+        squares = frame[: height * side, : width * side].reshape(height, side, width * side, 3)
+        step = max(1, side // 2)
+        rows = squares[:, : 2 * step : step].reshape(-1, width * side, 3)
+        small = self._cv2.resize(rows, (width, height), interpolation=self._cv2.INTER_AREA)
         return np.float32(self._cv2.cvtColor(small, self._cv2.COLOR_BGR2GRAY))
 
 

@@ -67,6 +67,27 @@ def test_a_bump_after_a_long_rest(scene, monkeypatch):
     assert shift(seen(scene[1], 20, 10), 0.05) is None and shift(seen(scene[2], 20, 10), 1.0) is None
 
 
+def test_noise_is_not_looked_into_again(scene, monkeypatch):
+    """An exact gate changes all patches in every frame: a shift is looked for once, and when more changes than that."""
+    asked = []
+    whole = camera_shift.CameraShift._estimate
+    monkeypatch.setattr(
+        camera_shift.CameraShift, "_estimate", lambda self, *args: asked.append(1) or whole(self, *args)
+    )
+    shift = camera_shift.CameraShift()
+    assert [shift(seen(frame), 1.0) for frame in scene] == [None] * 6 and len(asked) <= 2
+    np.testing.assert_allclose(shift(seen(scene[0], 20, 10), 1.0), (20, 10), atol=SMALL)
+    assert shift(seen(scene[1], -20, 35), 1.0) is not None  # a camera that moves on is followed
+
+
+def test_a_cut_does_not_hide_a_later_bump(scene):
+    shift = camera_shift.CameraShift()
+    other = next(iter(open_source("synthetic://?size=320x240&seed=5")))
+    for frame in (other, seen(scene[0]), seen(scene[1]), seen(scene[2])):
+        assert shift(frame, 1.0) is None
+    np.testing.assert_allclose(shift(seen(scene[3], 20, 10), 1.0), (20, 10), atol=SMALL)
+
+
 # The whole way, with a network.
 
 
