@@ -8,6 +8,7 @@ from patchskip.benchmarks.dense import open_dense
 from patchskip.benchmarks.measure import measure_quality, measure_times
 from patchskip.runtime import opencv, tasks
 from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.every_nth import check as check_every
 from patchskip.runtime.files import atomic_json, atomic_text
 from patchskip.runtime.model import is_engine
 from patchskip.runtime.progress import Progress
@@ -39,7 +40,7 @@ def add_arguments(parser):
         nargs="+",
         default=[],
         metavar="N",
-        help="also run dense on every N-th frame only, tracks predicted and boxes held in between",
+        help="also run both on every N-th frame only, tracks predicted and boxes held in between",
     )
     parser.add_argument("--report", metavar="FILE.html", help="write a page that shows the results")
     parser.add_argument("--profile", action="store_true", help="add the time of every layer at this clip's activity")
@@ -70,7 +71,8 @@ def main(args):
     if args.crop and task != "pose":
         raise PatchskipError(f"--crop is for --task pose, and the task is {task}; leave it out")
     numbers = sorted(set(args.every_nth))
-    every_nth.check(numbers, task)
+    # The first frame of a block is not counted: with n of a block's length that would be every frame looked at.
+    check_every(numbers, task, "--every-nth", timing.BLOCK - 1)
     # A crop that follows would follow each network's own joints: both see the same pictures.
     options = {"crop": read_crop(args.crop), "moving": False} if task == "pose" else {}
     opencv.load().setNumThreads(threads)
@@ -78,12 +80,12 @@ def main(args):
     gpu = gpus.of(skip)
     total = min((n for n in (source.count, args.frames) if n), default=None)
     with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:
-        times = measure_times(dense, skip, source, task, args.frames, progress, options, numbers)
+        times, rivals = measure_times(dense, skip, source, task, args.frames, progress, options, numbers)
     with Progress("quality", total, args.quiet) as progress:
         quality = measure_quality(dense, skip, source, task, truth, args.frames, progress, options, numbers)
     result = summarise(times, quality, threads, watch, gpu)
     if numbers:
-        result["every_nth"] = every_nth.summarise(numbers, times[2:], quality.every_nth, result)
+        result["every_nth"] = every_nth.summarise(numbers, rivals, quality.every_nth, result)
     result["model"], result["dense_model"], result["source"] = str(args.model), str(args.dense), str(args.source)
     result["start"] = args.start
     if args.profile:

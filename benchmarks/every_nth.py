@@ -1,17 +1,14 @@
-"""The everyday rival of skipping: the dense network on every n-th frame only, and nothing new in between.
+"""Every n-th frame only, and nothing new in between: the dense network so is the everyday rival of skipping.
 
-There tracks go where their Kalman filter predicts them, as with DeepStream's `interval` before a tracker; boxes and
-joints stay where they were found. A network that skips is worth its trouble when it is faster than this at the same
-accuracy.
+A network that skips is worth its trouble when it is faster than that at the same accuracy. It can itself see every n-th
+frame only, which then is measured beside.
 """
-
-import time
 
 import numpy as np
 
-from patchskip.benchmarks import accuracy, joints, timing
+from patchskip.benchmarks import accuracy, joints
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.run import STAGES, Pipeline
+from patchskip.runtime.run import STAGES
 
 # What is compared, of the first of these that was measured.
 TITLES = {
@@ -19,44 +16,6 @@ TITLES = {
     "ap50": accuracy.TITLES["ap50"],
     "keypoints_within_5pct": f"keypoints within {joints.SHARE:.0%} of dense's",
 }
-
-
-def check(numbers, task):
-    """Raise PatchskipError unless every n can be measured, and the task has something to hold."""
-    for n in numbers:
-        # The first frame of a block is not counted: with n of a block's length that would be every frame looked at.
-        if not 2 <= n < timing.BLOCK:
-            raise PatchskipError(f"--every-nth {n}: give numbers from 2 to {timing.BLOCK - 1}")
-    if numbers and task == "none":
-        raise PatchskipError("--every-nth needs boxes, tracks or joints to keep, and the task is none; leave it out")
-
-
-class EveryNth:
-    """Frame in, what is known of it out: as `patchskip.runtime.run.Pipeline`, of a dense model.
-
-    looked: did the network see the last frame?
-    """
-
-    def __init__(self, model, task, n, **options):
-        self.n, self.looked, self.times = n, False, {}
-        self._pipeline = Pipeline(model, task, **options)
-        self._coast = getattr(self._pipeline.task, "coast", lambda: self._found)
-        self.reset()
-
-    def __call__(self, frame):
-        self.looked = self._index % self.n == 0
-        self._index += 1
-        if self.looked:
-            self._found, self.times = self._pipeline(frame), self._pipeline.times
-        else:
-            start = time.perf_counter()
-            self._found = self._coast()
-            self.times = {**dict.fromkeys(STAGES, 0.0), "decode": time.perf_counter() - start}
-        return self._found
-
-    def reset(self):
-        """The next frame is looked at."""
-        self._index, self._found = 0, None
 
 
 def mean_ms(n, total, counted):
@@ -71,15 +30,16 @@ def mean_ms(n, total, counted):
 
 def summarise(numbers, times, found, result):
     """-> "every_nth" of the benchmark's JSON, whose other keys are in `result`: "rows", and where accuracy was measured
-    "as_good", the fastest of dense on every frame (n is 1) and the rows that is no worse than skipping; None when all
-    are worse.
+    "as_good", the fastest of dense on every frame (n is 1) and dense's rows that is no worse than skipping; None when
+    all are worse.
 
-    times: measure.Times of each n; found: measure.Quality.every_nth.
+    A row is dense's, and has the skipping network's under "skip". times: {"dense": [measure.Times of each n], "skip":
+    same}; found: measure.Quality.every_nth.
     """
     rows = []
-    for n, record in zip(numbers, times):
-        mean = mean_ms(n, record.total, record.counted)
-        rows.append({"n": n, "mean_ms": mean, "speedup": result["dense"]["mean_ms"] / mean, "accuracy": found.get(n)})
+    for index, n in enumerate(numbers):
+        row, skip = (_row(n, times[kind][index], result["dense"], found[kind].get(n)) for kind in ("dense", "skip"))
+        rows.append({"n": n, **row, "skip": skip})
     name = _compared(result)
     if name is None:
         return {"rows": rows}
@@ -89,9 +49,22 @@ def summarise(numbers, times, found, result):
     return {"rows": rows, "as_good": best and {"measure": name, "n": best["n"], "speedup": best["speedup"]}}
 
 
+def _row(n, record, dense, values):
+    mean = mean_ms(n, record.total, record.counted)
+    inference = mean_ms(n, record.stages[:, STAGES.index("inference")], record.counted)
+    return {
+        "mean_ms": mean,
+        "speedup": dense["mean_ms"] / mean,
+        "inference_speedup": dense["stages"]["inference"]["mean_ms"] / inference,
+        "accuracy": values,
+    }
+
+
 def table(result):
-    """-> (names of the columns, rows of text): dense, each n, the skipping network. result: the benchmark's JSON."""
-    every = _every(result)
+    """-> (names of the columns, rows of text): dense, each n, the skipping network, each n. result: the benchmark's
+    JSON.
+    """
+    every = {**_every(result, "dense"), **_every(result, "skip")}
     titles = {**accuracy.TITLES, **TITLES}
     shown = [name for name in titles if name in _measured(result, "skip")]
     rows = [
@@ -124,22 +97,27 @@ def verdict(result):
     )
 
 
-def curve(result):
-    """-> (what is compared, [(speedup, value, name)] of dense and each n, that of the skipping network); None where
+def curves(result):
+    """-> (what is compared, {"dense": [(speedup, value, name)] of every frame and each n, "skip": same}); None where
     accuracy was not measured.
     """
     measure = _compared(result)
     if measure is None:
         return None
-    points = [(row["speedup"], row["accuracy"][measure], name) for name, row in _every(result).items()]
-    return TITLES[measure], points[:-1], points[-1]
+    lines = {
+        kind: [(row["speedup"], row["accuracy"][measure], name) for name, row in _every(result, kind).items()]
+        for kind in ("dense", "skip")
+    }
+    return TITLES[measure], lines
 
 
-def _every(result):
-    """-> {name: row of dense, of each n, and of the skipping network}."""
+def _every(result, kind):
+    """-> {name: row} of the dense or the skipping network, on every frame and on each n."""
+    rows = result["every_nth"]["rows"]
+    if kind == "dense":
+        return {"dense": _dense(result), **{f"every {row['n']}": row for row in rows}}
     skip = {"mean_ms": result["skip"]["mean_ms"], "speedup": result["speedup"], "accuracy": _measured(result, "skip")}
-    rows = {f"every {row['n']}": row for row in result["every_nth"]["rows"]}
-    return {"dense": _dense(result), **rows, "skip": skip}
+    return {"skip": skip, **{f"skip every {row['n']}": row["skip"] for row in rows}}
 
 
 def _dense(result):

@@ -6,7 +6,7 @@ import numpy as np
 
 from patchskip.benchmarks import accuracy, joints, timing
 from patchskip.benchmarks.dense import difference
-from patchskip.benchmarks.every_nth import EveryNth
+from patchskip.runtime.every_nth import EveryNth
 from patchskip.runtime.run import STAGES, Pipeline
 
 KINDS = ("dense", "skip")
@@ -43,22 +43,20 @@ def frames_of(source, limit=None):
 
 
 def measure_times(dense, skip, source, task, limit, progress, options=None, every_nth=()):
-    """Run all over the source in alternating blocks -> Times of dense, skip and each n of every_nth. Every frame goes
-    through each. options: of the task.
+    """Run all over the source in alternating blocks. -> (Times of dense and skip on every frame, {"dense": [Times of
+    each n of every_nth], "skip": same}). Every frame goes through each. options: of the task.
     """
     options = options or {}
-    rivals = [EveryNth(dense, task, n, **options) for n in every_nth]
-    skipping = Pipeline(skip, task, **options)
-    pipelines: list = [Pipeline(dense, task, **options), skipping, *rivals]
-    times = [Times() for _ in pipelines]
+    every = [EveryNth(Pipeline(model, task, **options), n) for n in (1, *every_nth) for model in (dense, skip)]
+    times = [Times() for _ in every]
     for frame in frames_of(source, WARM_UP):
-        for pipeline in pipelines:
+        for pipeline in every:
             pipeline(frame)
-    for state in (skipping.stream, *rivals):
-        state.reset()
+    for pipeline in every:
+        pipeline.reset()
     done = 0
     for turn, block in enumerate(timing.blocks(frames_of(source, limit))):
-        for pipeline, record in timing.alternating(list(zip(pipelines, times)), turn):
+        for pipeline, record in timing.alternating(list(zip(every, times)), turn):
             timing.rest()
             for index, frame in enumerate(block):
                 start = time.perf_counter()
@@ -67,7 +65,7 @@ def measure_times(dense, skip, source, task, limit, progress, options=None, ever
                 record.add(pipeline.times, total, index >= timing.DROPPED)
         done += len(block)
         progress.update(done)
-    return times
+    return times[:2], {"dense": times[2::2], "skip": times[3::2]}
 
 
 class Quality:
@@ -82,16 +80,16 @@ class Quality:
     skeleton  of the task `pose`, or None
     keypoints_within_5pct  share of dense's joints that are found near, or None without the task `pose`
     accuracy {"dense": {"ap50"} or tracking's measures, "skip": same}; empty without ground truth
-    every_nth {n: the measures of dense on every n-th frame, named as in the benchmark's "accuracy"}; empty without any
+    every_nth {"dense": {n: measures on every n-th frame, named as in the benchmark's "accuracy"}, "skip": same}
     """
 
     skeleton = None
     keypoints_within_5pct = None
 
-    def __init__(self, active, layers, errors, masks, boxes, classes, accuracy, every_nth):
+    def __init__(self, active, layers, errors, masks, boxes, classes, accuracy):
         self.active, self.layers, self.errors = active, layers, errors
         self.masks, self.boxes, self.classes, self.accuracy = masks, boxes, classes, accuracy
-        self.every_nth = every_nth
+        self.every_nth: dict = {kind: {} for kind in KINDS}
 
 
 def measure_quality(dense, skip, source, task, truth, limit, progress, options=None, every_nth=()):
@@ -102,17 +100,21 @@ def measure_quality(dense, skip, source, task, truth, limit, progress, options=N
     if truth and task == "detect":
         options["conf"] = accuracy.CONFIDENCE
     pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, **options)
-    rivals = [EveryNth(dense, task, n, **options) for n in every_nth]
+    held = {
+        (kind, n): EveryNth(Pipeline(model, task, **options), n)
+        for kind, model in zip(KINDS, (dense, skip))
+        for n in every_nth
+    }
     found: tuple = ([], [])
-    known: list = [[] for _ in rivals]
+    known: dict = {key: [] for key in held}
     truths, active, errors, shares, masks = [], [], [], [], []
     for index, frame in enumerate(frames_of(source, limit)):
         outputs = []
         for pipeline, boxes in zip(pipelines, found):
             boxes.append(pipeline(frame))
             outputs.append(pipeline.outputs)
-        for rival, boxes in zip(rivals, known):
-            boxes.append(rival(frame))
+        for key, every in held.items():
+            known[key].append(every(frame))
         errors.append(max(difference(outputs[1][name], value)[1] for name, value in outputs[0].items()))
         stream = pipelines[1].stream
         stats = stream.stats
@@ -127,15 +129,16 @@ def measure_quality(dense, skip, source, task, truth, limit, progress, options=N
     mean = np.mean(shares[1:] or shares, axis=0)
     layers = [{**layer, "active": float(share)} for layer, share in zip(stats["layers"], mean)]
     values = {kind: _accuracy(task, boxes, truths) for kind, boxes in zip(KINDS, found)} if truth else {}
-    others = {n: _accuracy(task, boxes, truths) for n, boxes in zip(every_nth, known)} if truth else {}
     classes = getattr(pipelines[1].task, "count", None)
-    quality = Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, values, others)
+    quality = Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, values)
     if task == "pose":
         quality.skeleton = pipelines[1].task.skeleton
         quality.keypoints_within_5pct = joints.share_within(found[1], found[0])
-        if quality.keypoints_within_5pct is not None:
-            near = (joints.share_within(people, found[0]) for people in known)
-            quality.every_nth = {n: {"keypoints_within_5pct": share} for n, share in zip(every_nth, near)}
+    for (kind, n), results in known.items():
+        if truth:
+            quality.every_nth[kind][n] = _accuracy(task, results, truths)
+        elif quality.keypoints_within_5pct is not None:
+            quality.every_nth[kind][n] = {"keypoints_within_5pct": joints.share_within(results, found[0])}
     return quality
 
 

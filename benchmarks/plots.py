@@ -26,9 +26,9 @@ def over_frames(series, unit, label, top=None, counted="frame"):
     return _svg(parts, label)
 
 
-def over_speedup(line, point, label):
-    """An accuracy, 0..1, over the speed-up. line: [(speed-up, accuracy, name)]; point: one more, apart from it."""
-    every = np.array([(speed, value) for speed, value, _ in [*line, point]], float)
+def over_speedup(lines, label):
+    """An accuracy, 0..1, over the speed-up. lines: {"dense": [(speed-up, accuracy, name)], "skip": same}."""
+    every = np.array([(speed, value) for line in lines.values() for speed, value, _ in line], float)
     right = every[:, 0].max() * 1.1
     low, high = every[:, 1].min(), every[:, 1].max()
     room = max(0.15 * (high - low), 0.01)
@@ -38,13 +38,13 @@ def over_speedup(line, point, label):
     for tick in np.arange(step, right, step):
         x, _ = _place(tick / right, 0)
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick:g}x</text>')
-    places = [(speed / right, (value - low) / (high - low)) for speed, value in every]
-    parts.append(_line(places[:-1], DENSE))
-    names = [name for _, _, name in [*line, point]]
-    for place, name, colour in zip(places, names, [DENSE] * len(line) + [SKIP]):
-        x, y = _place(*place)
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 7:.1f}" y="{y - 5:.1f}" fill="{colour}">{html.escape(name)}</text>')
+    for kind, colour in (("dense", DENSE), ("skip", SKIP)):
+        places = [(speed / right, (value - low) / (high - low)) for speed, value, _ in lines[kind]]
+        parts.append(_line(places, colour))
+        for place, (_, _, name) in zip(places, lines[kind]):
+            x, y = _place(*place)
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
+            parts.append(f'<text x="{x + 7:.1f}" y="{y - 5:.1f}" fill="{colour}">{html.escape(name)}</text>')
     return _svg(parts, label)
 
 

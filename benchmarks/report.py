@@ -143,13 +143,13 @@ def _every_nth(result):
     columns, rows = every_nth.table(result)
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    section = f"<h2>Against dense on every n-th frame</h2><table><tr>{head}</tr>{body}</table>"
-    curve = every_nth.curve(result)
-    if curve is None:
+    section = f"<h2>On every n-th frame</h2><table><tr>{head}</tr>{body}</table>"
+    curves = every_nth.curves(result)
+    if curves is None:
         return section
-    title, line, point = curve
-    label = f"{title} over the speed-up, end to end; the line is dense on every frame and on every n-th"
-    return section + plots.over_speedup(line, point, label) + f'<p class="note">{every_nth.verdict(result)}</p>'
+    title, lines = curves
+    label = f"{title} over the speed-up, end to end; the lines are dense and skip on every frame and on every n-th"
+    return section + plots.over_speedup(lines, label) + f'<p class="note">{every_nth.verdict(result)}</p>'
 
 
 def _layers(layers):

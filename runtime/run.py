@@ -9,6 +9,8 @@ import numpy as np
 from . import opencv, sinks, skeletons, tasks
 from .camera_shift import CameraShift
 from .errors import PatchskipError
+from .every_nth import EveryNth
+from .every_nth import check as check_every
 from .model import load
 from .preprocess import Preprocess
 from .progress import Progress
@@ -100,6 +102,13 @@ def add_arguments(parser):
     )
     add_crop(parser, "the part of the frame that --task pose looks at; it follows the person (default: all of it)")
     parser.add_argument("--plot3d", metavar="FILE", help="a video of the body in space, from networks that give depth")
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="look at every N-th frame only; in between tracks are predicted, boxes and joints stay (1)",
+    )
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
 
 
@@ -133,6 +142,7 @@ def main(args):
     source = open_source(args.source)
     task = args.task or tasks.guess(model)
     options = _options(args, task)
+    check_every([args.every], task, "--every")
     if args.threads:
         opencv.load().setNumThreads(args.threads)
     pipeline = Pipeline(model, task, **options)
@@ -187,19 +197,20 @@ def _stream(args, model, source, pipeline, overlays):
         )
         progress = stack.enter_context(Progress("run", total, args.quiet))
         trails = sinks.Trails()
+        every = EveryNth(pipeline, args.every)
         for number, frame in enumerate(source, 1):
-            found = pipeline(frame)
-            active = pipeline.stream.stats["active_macs"]
-            times.append([pipeline.times[stage] for stage in STAGES])
+            found = every(frame)
+            active = pipeline.stream.stats["active_macs"] if every.looked else 0.0
+            times.append([every.times[stage] for stage in STAGES])
             macs.append(active)
             if mot:
                 mot(number, found)
             if record:
-                record(_record(number, found, active, pipeline, names))
+                record(_record(number, found, active, every, names))
             if video:
                 if "patches" in overlays:
                     mask, side = pipeline.stream.image_mask()
-                    sinks.shade(frame, mask, side, pipeline.preprocess.scale, pipeline.origin)
+                    sinks.shade(frame, mask & every.looked, side, pipeline.preprocess.scale, pipeline.origin)
                 if posing and "skeletons" in overlays:
                     skeletons.draw(frame, found, pipeline.task.skeleton)
                 elif not posing and "boxes" in overlays and found is not None:
@@ -219,10 +230,10 @@ def _stream(args, model, source, pipeline, overlays):
     return summary
 
 
-def _record(number, found, active, pipeline, names):
-    record = {"frame": number, "active_macs": round(active, 6), "stages_ms": _milliseconds(pipeline.times)}
-    if pipeline.crop:
-        record["crop"] = pipeline.crop.box
+def _record(number, found, active, every, names):
+    record = {"frame": number, "active_macs": round(active, 6), "stages_ms": _milliseconds(every.times)}
+    if every.pipeline.crop:
+        record["crop"] = every.pipeline.crop.box
         record["people"] = [{"joints": _joints(joints, names)} for joints in found.tolist()]
     elif found is not None:
         record["detections"] = [_detection(row, names) for row in found.tolist()]

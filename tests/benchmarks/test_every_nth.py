@@ -1,4 +1,4 @@
-"""Dense on every n-th frame: what it costs, what it is worth, and how the benchmark shows it."""
+"""Both on every n-th frame: what it costs, what it is worth, and how the benchmark shows it."""
 
 import json
 import re
@@ -9,43 +9,7 @@ import pytest
 from patchskip.benchmarks import every_nth, plots, timing
 from patchskip.runtime import cli
 from patchskip.runtime.errors import PatchskipError
-
-
-class Dense:
-    """A Pipeline whose frames are numbers and whose boxes are what it saw."""
-
-    def __init__(self, model, task, **options):
-        self.task, self.seen = task, []
-        self.times = {"preprocess": 1.0, "inference": 2.0, "decode": 3.0}
-
-    def __call__(self, frame):
-        self.seen.append(frame)
-        return f"found in {frame}"
-
-
-class Tracks:
-    def __init__(self):
-        self.coasted = 0
-
-    def coast(self):
-        self.coasted += 1
-        return f"predicted {self.coasted}"
-
-
-def test_boxes_are_held(monkeypatch):
-    monkeypatch.setattr(every_nth, "Pipeline", Dense)
-    rival = every_nth.EveryNth(None, "a task", 3)
-    assert [rival(frame) for frame in range(5)] == ["found in 0"] * 3 + ["found in 3"] * 2
-    rival.reset()
-    assert rival(7) == "found in 7" and rival.looked and rival.times["inference"] == 2.0
-    rival(8)
-    assert not rival.looked and rival.times["inference"] == 0 and rival.times["decode"] < 1
-
-
-def test_tracks_are_predicted(monkeypatch):
-    monkeypatch.setattr(every_nth, "Pipeline", Dense)
-    rival = every_nth.EveryNth(None, Tracks(), 3)
-    assert [rival(frame) for frame in range(4)] == ["found in 0", "predicted 1", "predicted 2", "found in 3"]
+from patchskip.runtime.run import STAGES
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 8, 19])
@@ -61,15 +25,25 @@ def test_a_clip_that_is_too_short():
         every_nth.mean_ms(8, np.ones(6), np.arange(6) > 0)
 
 
+def times(mean):
+    return {"mean_ms": mean, "stages": {"inference": {"mean_ms": mean}}}
+
+
 def result(dense, skip, speedup, rows):
-    times = {"dense": {"mean_ms": 10.0}, "skip": {"mean_ms": 10 / speedup}, "speedup": speedup}
-    rows = [{"n": n, "mean_ms": 10 / speed, "speedup": speed, "accuracy": values} for n, speed, values in rows]
-    return {**times, "accuracy": {"dense": dense, "skip": skip}, "every_nth": {"rows": rows}}
+    """rows: of n, the speed-up of dense, its accuracy, and the same two of skip."""
+    made = [{**row(speed, values), "n": n, "skip": row(faster, others)} for n, speed, values, faster, others in rows]
+    both = {"dense": times(10.0), "skip": times(10 / speedup), "speedup": speedup}
+    return {**both, "accuracy": {"dense": dense, "skip": skip}, "every_nth": {"rows": made}}
+
+
+def row(speed, values):
+    return {"mean_ms": 10 / speed, "speedup": speed, "inference_speedup": speed, "accuracy": values}
 
 
 class Record:
     def __init__(self, mean):
         self.total, self.counted = np.full(40, mean), np.arange(40) % timing.BLOCK >= timing.DROPPED
+        self.stages = np.stack([self.total / 2] * len(STAGES), axis=1)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +52,23 @@ class Record:
     ids=["nobody", "dense", "every 2", "every 4"],
 )
 def test_who_is_as_good(skip, n, speedup):
-    found = {2: {"ap50": 0.8}, 4: {"ap50": 0.7}}
+    found = {"dense": {2: {"ap50": 0.8}, 4: {"ap50": 0.7}}, "skip": {2: {"ap50": 0.99}, 4: {"ap50": 0.98}}}
     some = result({"ap50": 0.9}, {"ap50": skip}, 5.0, [])
-    some["every_nth"] = every_nth.summarise([2, 4], [Record(5.0), Record(2.5)], found, some)
-    assert [row["speedup"] for row in some["every_nth"]["rows"]] == [2, 4]
+    records = {"dense": [Record(5.0), Record(2.5)], "skip": [Record(1.0), Record(0.5)]}
+    some["every_nth"] = every_nth.summarise([2, 4], records, found, some)
+    rows = some["every_nth"]["rows"]
+    assert [row["speedup"] for row in rows] == [2, 4] and [row["skip"]["speedup"] for row in rows] == [10, 20]
+    assert [row["inference_speedup"] for row in rows] == [4, 8]
+    assert [row["skip"]["accuracy"]["ap50"] for row in rows] == [0.99, 0.98]
     assert some["every_nth"]["as_good"] == (n and {"measure": "ap50", "n": n, "speedup": speedup})
     assert every_nth.text(some)[-1] == every_nth.verdict(some)
 
 
-def test_table_and_curve():
-    rows = [(2, 1.9, {"hota": 0.51, "id_switches": 8}), (8, 6.5, {"hota": 0.4, "id_switches": 9})]
+def test_table_and_curves():
+    rows = [
+        (2, 1.9, {"hota": 0.51, "id_switches": 8}, 12.0, {"hota": 0.505, "id_switches": 8}),
+        (8, 6.5, {"hota": 0.4, "id_switches": 9}, 40.0, {"hota": 0.39, "id_switches": 10}),
+    ]
     some = result({"hota": 0.52, "id_switches": 7}, {"hota": 0.515, "id_switches": 7}, 7.0, rows)
     assert every_nth.table(some) == (
         ["", "mean ms", "speedup", "HOTA", "ID switches"],
@@ -96,20 +77,27 @@ def test_table_and_curve():
             ["every 2", "5.263", "1.90x", "0.5100", "8"],
             ["every 8", "1.538", "6.50x", "0.4000", "9"],
             ["skip", "1.429", "7.00x", "0.5150", "7"],
+            ["skip every 2", "0.833", "12.00x", "0.5050", "8"],
+            ["skip every 8", "0.250", "40.00x", "0.3900", "10"],
         ],
     )
-    title, line, point = every_nth.curve(some)
-    assert title == "HOTA" and line == [(1, 0.52, "dense"), (1.9, 0.51, "every 2"), (6.5, 0.4, "every 8")]
-    assert point == (7, 0.515, "skip")
-    places = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', plots.over_speedup(line, point, "x"))
+    title, lines = every_nth.curves(some)
+    assert title == "HOTA"
+    assert lines["dense"] == [(1, 0.52, "dense"), (1.9, 0.51, "every 2"), (6.5, 0.4, "every 8")]
+    assert lines["skip"] == [(7, 0.515, "skip"), (12, 0.505, "skip every 2"), (40, 0.39, "skip every 8")]
+    places = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', plots.over_speedup(lines, "x"))
     x, y = np.array(places, float).T
-    assert (np.diff(x) > 0).all() and y[0] < y[3] < y[1] < y[2]  # SVG's y grows downwards
+    assert (np.argsort(x) == [0, 1, 2, 3, 4, 5]).all()
+    assert y[0] < y[3] < y[1] < y[4] < y[2] < y[5]  # SVG's y grows downwards
     assert x.min() > plots.LEFT and x.max() < plots.WIDTH and 0 < y.min() and y.max() < plots.HEIGHT - plots.BOTTOM
 
 
 def test_joints_are_compared_with_denses():
-    some = result({}, {"keypoints_within_5pct": 0.99}, 3.0, [(2, 1.9, {"keypoints_within_5pct": 0.95})])
-    assert every_nth.curve(some)[1] == [(1, 1, "dense"), (1.9, 0.95, "every 2")]
+    near = [{"keypoints_within_5pct": share} for share in (0.95, 0.94)]
+    some = result({}, {"keypoints_within_5pct": 0.99}, 3.0, [(2, 1.9, near[0], 5.0, near[1])])
+    lines = every_nth.curves(some)[1]
+    assert lines["dense"] == [(1, 1, "dense"), (1.9, 0.95, "every 2")]
+    assert lines["skip"] == [(3, 0.99, "skip"), (5, 0.94, "skip every 2")]
 
 
 def run(demo, *more):
@@ -128,12 +116,13 @@ def test_benchmark(demo, capsys, task, measure):
     assert [row["n"] for row in rows] == [2, 8]
     for row in rows:
         assert row["speedup"] == pytest.approx(found["dense"]["mean_ms"] / row["mean_ms"])
-        assert set(row["accuracy"]) == set(found["accuracy"]["dense"])
+        assert row["skip"]["speedup"] == pytest.approx(found["dense"]["mean_ms"] / row["skip"]["mean_ms"])
+        assert set(row["accuracy"]) == set(row["skip"]["accuracy"]) == set(found["accuracy"]["dense"])
     assert rows[1]["accuracy"][measure] < rows[0]["accuracy"][measure] < found["accuracy"]["dense"][measure] + 0.02
     assert found["every_nth"]["as_good"]["measure"] == measure
     printed, page = capsys.readouterr().out, (demo / "nth.html").read_text()
     assert "every 8" in printed and every_nth.verdict(found) in printed and every_nth.verdict(found) in page
-    assert page.count("<circle") == 4 and "Against dense on every n-th frame" in page
+    assert page.count("<circle") == 6 and "On every n-th frame" in page
 
 
 def test_without_ground_truth_there_are_times_only(demo, capsys):
@@ -146,7 +135,7 @@ def test_without_ground_truth_there_are_times_only(demo, capsys):
 @pytest.mark.parametrize(
     "more, words",
     [
-        (["--every-nth", 1], "--every-nth 1: give numbers from 2"),
+        (["--every-nth", 0], "--every-nth 0: give numbers from 1"),
         (["--every-nth", 2, timing.BLOCK], f"--every-nth {timing.BLOCK}"),
         (["--every-nth", 8, "--frames", 6], "more than 8 frames"),
         (["--every-nth", 2, "--task", "none"], "the task is none"),
