@@ -7,10 +7,12 @@ from . import centres, detect
 from .tracker import Tracker
 
 DECODERS = {"yolox": detect, "fairmot": centres}
-SURE = {"yolox": 0.6, "fairmot": 0.4}  # the score from which a detection is relied on, as in ByteTrack and FairMOT
-# Of YOLOX-style detections: the least score that may continue a track, and how far from relied on to 1 the score lies
-# that begins one. Below are the traces that somebody who has left leaves in skipped patches.
-DOUBTFUL, BEGIN = 0.4, 0.5
+# Scores. SURE: from which a detection is relied on, as in ByteTrack and FairMOT. DOUBTFUL: the least that may continue
+# a track; where patches are skipped, somebody who has left leaves traces below. BEGIN: how far from relied on to 1 the
+# score lies that begins a track.
+SURE = {"yolox": 0.6, "fairmot": 0.4}
+DOUBTFUL = {"yolox": 0.4, "fairmot": 0.2}
+BEGIN = {"yolox": 0.5, "fairmot": 0.0}
 
 
 def fits(model):
@@ -26,16 +28,17 @@ def create(model, conf=None, nms=0.45, classes=None, decoder=None):
     """
     if decoder is None:
         decoder = next((name for name, module in DECODERS.items() if module.fits(model)), None)
-    conf = SURE.get(decoder) if conf is None else conf
+    if decoder in DECODERS:
+        conf = SURE[decoder] if conf is None else conf
+        least, tracker = min(conf, DOUBTFUL[decoder]), Tracker(conf, conf + BEGIN[decoder] * (1 - conf))
     if decoder == "yolox":
-        find = detect.create(model, min(conf, DOUBTFUL), nms, classes)
-        tracker = Tracker(conf, conf + BEGIN * (1 - conf))
+        find = detect.create(model, least, nms, classes)
         return Track(lambda outputs, scale: (find(outputs, scale), None), find.count, tracker)
     if decoder == "fairmot":
         if classes is not None and not {"person", str(centres.PERSON)} & {str(word) for word in classes}:
             raise PatchskipError("FairMOT finds persons and nothing else, not {}".format(",".join(map(str, classes))))
-        find = centres.create(model, conf)
-        return Track(find, find.count, Tracker(conf, conf))
+        find = centres.create(model, least)
+        return Track(find, find.count, tracker)
     raise PatchskipError(
         "{} has the outputs {}, neither a YOLOX-style detector's nor FairMOT's hm, wh, id and reg, and there is "
         "nothing to track; use --task none".format(model.path, {o["name"]: o["shape"] for o in model.outputs})

@@ -1,7 +1,7 @@
 """Detections of single frames become tracks: persons with a number that stays theirs.
 
-Two stages, as ByteTrack's (Zhang et al., arXiv 2110.06864): first the detections one can rely on, by appearance where a
-network gives it, else by overlap with where each track should be now; then what is left, the doubtful ones too, by
+Two stages, as ByteTrack's (Zhang et al., arXiv 2110.06864): first the detections one can rely on, by overlap with where
+each track should be now, and half by appearance where a network gives it; then what is left, the doubtful ones too, by
 overlap with the tracks of the last frame. Whoever is hidden for a while is remembered for BUFFER frames.
 """
 
@@ -14,7 +14,7 @@ FIRST, SECOND, UNCONFIRMED = 0.8, 0.5, 0.7  # limits of 1 - IoU
 # Of a box's width and height, added on each side before boxes are compared: who moved by more than the own width since
 # the last look is still met (Yang et al., C-BIoU, arXiv 2211.14317).
 MARGIN = 0.3
-APPEARANCE = 0.4  # limit of the cost of association.appearance
+APPEARANCE = 0.4  # limit of the cost of association.appearance where boxes do not meet; where they are one, twice that
 KEPT = 0.9  # of a track's embedding when it is seen again
 TWINS = 0.15  # two tracks closer than that in 1 - IoU are one person
 
@@ -45,7 +45,7 @@ class Tracker:
         if embeddings is None:
             self._associate(confirmed, found, sure, _overlaps, FIRST)
         else:
-            self._associate(confirmed, found, sure, _appearances, APPEARANCE)
+            self._associate(confirmed, found, sure, _likenesses, 1)
         self._associate([t for t in confirmed if t.seen == before], found, every, _overlaps, SECOND)
         self._associate(new, found, sure, _overlaps, UNCONFIRMED)
         self._tracks = [t for t in self._tracks if t.seen > self._frame - (BUFFER + 1 if t.id else 1)]
@@ -154,10 +154,11 @@ def _widened(boxes):
     return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
 
 
-def _appearances(tracks, found, chosen):
+def _likenesses(tracks, found, chosen):
     motion = kalman.distance(*(_states(tracks) + (found.measured[chosen],)))
     embeddings = np.array([track.embedding for track in tracks])
-    return association.appearance(embeddings, found.embeddings[chosen], motion)
+    apart = association.appearance(embeddings, found.embeddings[chosen], motion) / APPEARANCE
+    return (apart + _overlaps(tracks, found, chosen)) / 2
 
 
 def _states(tracks):

@@ -170,6 +170,15 @@ def test_appearance_does_not_reach_across_the_picture():
     assert scene((400, 300), embeddings=[(1, 0)]) == {}
 
 
+def test_place_counts_beside_appearance():
+    """Two alike, each of whom looks a little more like the other one once: by appearance alone they would swap."""
+    scene, one, other = Scene(0.4, 0.4), (1, 0.3), (0.3, 1)
+    for _ in range(5):
+        scene((50, 50), (60, 50), embeddings=np.array([one, other]) / np.hypot(*one))
+    kept = scene((50, 50), (60, 50), embeddings=np.array([(0.6, 0.75), (0.75, 0.6)]) / np.hypot(0.6, 0.75))
+    assert kept == {1: (50, 50), 2: (60, 50)}
+
+
 def test_same_input_same_tracks(rng):
     frames = [rng.uniform(0, 200, (rng.randint(0, 12), 2)) for _ in range(60)]
     one, other = Scene(), Scene()
@@ -230,6 +239,18 @@ def test_the_decoder_is_found_out(rng):
         assert follow(outputs).shape == (0, 7)
         rows = follow(outputs)
         assert rows.shape == (1, 7) and list(rows[0, 5:]) == [0, 1]
+
+
+@pytest.mark.parametrize("score, continues", [(0.3, True), (0.15, False)])
+def test_a_doubtful_centre_continues_a_track_and_begins_none(rng, score, continues):
+    follow, outputs = tasks.create("track", fairmot()), heads(rng)
+    sure = outputs["hm"].copy()
+    outputs["hm"][0, 0, 7, 5] = outputs["hm"][0, 0, 7, 6] = np.log(score / (1 - score))
+    assert [len(follow(outputs)) for _ in range(3)] == [0, 0, 0]
+    outputs["hm"], doubtful = sure, outputs["hm"]
+    assert [len(follow(outputs)) for _ in range(3)] == [0, 1, 1]
+    outputs["hm"] = doubtful
+    assert len(follow(outputs)) == continues
 
 
 def test_values_that_are_not_finite_are_no_boxes(rng):
