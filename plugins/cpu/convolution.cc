@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kLeastWinogradChannels = 16;  // below, the transforms take what the products save
 constexpr int kLeastWinogradPixels = 512;
-constexpr int kWinogradValues = 49152;   // of transformed inputs at a time: they stay in the second-level cache
+constexpr int kWinogradValues = 131072;  // of transformed inputs at a time: half of the second-level cache
 constexpr size_t kHeavyWeights = 65536;  // more than a fourth of the second-level cache
 constexpr int kLeastSquares = 6;         // a tile of the matrix product
 constexpr int kMostSquares = WinogradConv::kMostSquares, kMostBlockChannels = WinogradConv::kMostBlockChannels;

@@ -16,7 +16,8 @@ namespace {
 
 constexpr int kUnitValues = 12288;  // of a unit's result at most: with its inputs it stays in the second-level cache
 constexpr int kMostUnitPixels = 2048;
-constexpr int kLeastUnitPixels = 12;   // a tile of the convolution
+constexpr int kLeastUnitPixels = 12;  // a tile of the convolution
+constexpr int kUnitsOfAThread = 4;
 constexpr double kWorthAThread = 3e2;  // vector instructions: with all that stands around them, a microsecond
 
 class PatchSkip : public Operator {
@@ -59,7 +60,12 @@ class PatchSkip : public Operator {
     for (const Block& block : blocks) pixels += block.pixels();
     const bool alone = pixels * computation_->cost(plane_) < kWorthAThread;
     const int parts = alone ? 1 : computation_->parts(threads());
-    list_units(blocks, alone ? most : unit_pixels(pixels, most, threads() / parts), &units);
+    // Where each thread computes its part of a unit, every unit reads the weights again.
+    list_units(blocks,
+               alone       ? most
+               : parts > 1 ? unit_pixels(pixels, kMostUnitPixels, threads() / parts, 1)
+                           : unit_pixels(pixels, most, threads(), kUnitsOfAThread),
+               &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
     const bool far = cache != nullptr && parts == 1 && pixels * 4 < plane_.pixels();
@@ -84,10 +90,10 @@ class PatchSkip : public Operator {
   bool keeps() const { return shape_.empty(); }
   bool gated() const { return gate_.threshold > 0; }
 
-  // Several units for each thread, as many for one as for another, so that none waits long; but whole tiles, and no
-  // thread without any.
-  static int unit_pixels(int pixels, int most, int threads) {
-    const int units = std::max(std::min(4 * threads, pixels / kLeastUnitPixels), (pixels + most - 1) / most);
+  // `each` units for each thread, so that none waits long, or more, as many for one as for another; but whole tiles,
+  // and no thread without any.
+  static int unit_pixels(int pixels, int most, int threads, int each) {
+    const int units = std::max(std::min(each * threads, pixels / kLeastUnitPixels), (pixels + most - 1) / most);
     const int rounded = (units + threads - 1) / threads * threads;
     return (pixels + rounded - 1) / rounded;
   }
