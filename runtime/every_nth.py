@@ -46,6 +46,6 @@ class EveryNth:
         return self._found
 
     def reset(self):
-        """The next frame is seen, and nothing is known of those before."""
+        """The next frame is seen, and computed in full."""
         self._index, self._found = 0, None
         self.pipeline.stream.reset()
