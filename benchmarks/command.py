@@ -12,7 +12,7 @@ from patchskip.runtime.every_nth import check as check_every
 from patchskip.runtime.files import atomic_json, atomic_text
 from patchskip.runtime.model import is_engine
 from patchskip.runtime.progress import Progress
-from patchskip.runtime.run import add_crop, read_crop
+from patchskip.runtime.run import add_crop, add_refresh, read_crop
 from patchskip.runtime.sources import open_source
 
 MIN_FRAMES = 100
@@ -42,6 +42,7 @@ def add_arguments(parser):
         metavar="N",
         help="also run both on every N-th frame only, tracks predicted and boxes held in between",
     )
+    add_refresh(parser)
     parser.add_argument("--report", metavar="FILE.html", help="write a page that shows the results")
     parser.add_argument("--profile", action="store_true", help="add the time of every layer at this clip's activity")
 
@@ -80,14 +81,16 @@ def main(args):
     gpu = gpus.of(skip)
     total = min((n for n in (source.count, args.frames) if n), default=None)
     with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:
-        times, rivals = measure_times(dense, skip, source, task, args.frames, progress, options, numbers)
+        times, rivals = measure_times(dense, skip, source, task, args.frames, progress, options, numbers, args.refresh)
     with Progress("quality", total, args.quiet) as progress:
-        quality = measure_quality(dense, skip, source, task, truth, args.frames, progress, options, numbers)
+        quality = measure_quality(
+            dense, skip, source, task, truth, args.frames, progress, options, numbers, args.refresh
+        )
     result = summarise(times, quality, threads, watch, gpu)
     if numbers:
         result["every_nth"] = every_nth.summarise(numbers, rivals, quality.every_nth, result)
     result["model"], result["dense_model"], result["source"] = str(args.model), str(args.dense), str(args.source)
-    result["start"] = args.start
+    result["start"], result["refresh"] = args.start, args.refresh
     if args.profile:
         result["profile"] = profiling.profile(args.model, threads, source, args.frames)
     if args.json:

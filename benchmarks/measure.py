@@ -42,12 +42,14 @@ def frames_of(source, limit=None):
         yield frame
 
 
-def measure_times(dense, skip, source, task, limit, progress, options=None, every_nth=()):
+def measure_times(dense, skip, source, task, limit, progress, options=None, every_nth=(), refresh=None):
     """Run all over the source in alternating blocks. -> (Times of dense and skip on every frame, {"dense": [Times of
-    each n of every_nth], "skip": same}). Every frame goes through each. options: of the task.
+    each n of every_nth], "skip": same}). Every frame goes through each. options: of the task; refresh: of the skipping
+    network's streams.
     """
     options = options or {}
-    every = [EveryNth(Pipeline(model, task, **options), n) for n in (1, *every_nth) for model in (dense, skip)]
+    kinds = (dense, None), (skip, refresh)
+    every = [EveryNth(Pipeline(model, task, anew, **options), n) for n in (1, *every_nth) for model, anew in kinds]
     times = [Times() for _ in every]
     for frame in frames_of(source, WARM_UP):
         for pipeline in every:
@@ -92,17 +94,17 @@ class Quality:
         self.every_nth: dict = {kind: {} for kind in KINDS}
 
 
-def measure_quality(dense, skip, source, task, truth, limit, progress, options=None, every_nth=()):
-    """All over the source -> Quality. truth: accuracy.GroundTruth, or None. options: of the task."""
+def measure_quality(dense, skip, source, task, truth, limit, progress, options=None, every_nth=(), refresh=None):
+    """All over the source -> Quality. truth: accuracy.GroundTruth, or None. options, refresh: as above."""
     options = dict(options or {})
     if truth:
         options.update(nms=accuracy.NMS, classes=[accuracy.PERSON])
     if truth and task == "detect":
         options["conf"] = accuracy.CONFIDENCE
-    pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, **options)
+    pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, refresh, **options)
     held = {
-        (kind, n): EveryNth(Pipeline(model, task, **options), n)
-        for kind, model in zip(KINDS, (dense, skip))
+        (kind, n): EveryNth(Pipeline(model, task, anew, **options), n)
+        for kind, model, anew in zip(KINDS, (dense, skip), (None, refresh))
         for n in every_nth
     }
     found: tuple = ([], [])

@@ -59,11 +59,15 @@ class Model:
         self.outputs = [dict(entry, **network.outputs[entry["name"]]) for entry in self.metadata["outputs"]]
         self.layers = self.metadata["layers"]
 
-    def stream(self):
-        """-> Stream with its own inter-frame state; streams may run in different threads at the same time."""
+    def stream(self, refresh=None):
+        """-> Stream with its own inter-frame state; streams may run in different threads at the same time.
+
+        refresh: within so many frames every part of the picture is computed anew, a little in each frame, so that
+        nothing that a delta gate held back stays for longer.
+        """
         from .stream import Stream
 
-        return Stream(self)
+        return Stream(self, refresh)
 
     def _check(self):
         inputs, outputs = self.network.inputs, self.network.outputs

@@ -55,12 +55,12 @@ class Execution:
         for name, entry in network.outputs.items():
             array = self._arrays[name] = aligned(entry["shape"], entry["dtype"])
             self._binding.bind_output(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
-        self._states = []
+        self.states = []
         for state in model.metadata["states"]:
-            self._states.append(self._arrays[state["output"]])
-            self._bind_input(state["input"], self._states[-1])
+            self.states.append(self._arrays[state["output"]])
+            self._bind_input(state["input"], self.states[-1])
         self.outputs = {entry["name"]: self._arrays[entry["name"]] for entry in model.outputs}
-        self.state_bytes = sum(state.nbytes for state in self._states)
+        self.state_bytes = sum(state.nbytes for state in self.states)
         self._run = network.session.run_with_iobinding
 
     def run(self, arrays):
@@ -73,7 +73,7 @@ class Execution:
         self._run(self._binding)
 
     def reset(self):
-        for state in self._states:
+        for state in self.states:
             state.fill(np.nan)
 
     def mask(self, name):

@@ -31,8 +31,8 @@ class Pipeline:
     the network's picture begins.
     """
 
-    def __init__(self, model, task=None, **options):
-        self.stream = model.stream()
+    def __init__(self, model, task=None, refresh=None, **options):
+        self.stream = model.stream() if refresh is None else model.stream(refresh)
         self.preprocess = Preprocess(model.inputs[0], model.metadata.get("preprocess"), self.stream.allocate)
         if len(model.inputs) != 1:
             raise PatchskipError("{} has {} inputs; run takes networks with one".format(model.path, len(model.inputs)))
@@ -102,6 +102,7 @@ def add_arguments(parser):
     )
     add_crop(parser, "the part of the frame that --task pose looks at; it follows the person (default: all of it)")
     parser.add_argument("--plot3d", metavar="FILE", help="a video of the body in space, from networks that give depth")
+    add_refresh(parser)
     parser.add_argument(
         "--every",
         type=int,
@@ -114,6 +115,16 @@ def add_arguments(parser):
 
 def add_crop(parser, text):
     parser.add_argument("--crop", metavar="X,Y,W,H", help=text)
+
+
+def add_refresh(parser):
+    parser.add_argument(
+        "--refresh",
+        type=int,
+        metavar="N",
+        help="compute every part of the picture anew within N frames, a little in each: what a delta gate held back "
+        "stays no longer (default: never)",
+    )
 
 
 def read_crop(text):
@@ -145,7 +156,7 @@ def main(args):
     check_every([args.every], task, "--every")
     if args.threads:
         opencv.load().setNumThreads(args.threads)
-    pipeline = Pipeline(model, task, **options)
+    pipeline = Pipeline(model, task, args.refresh, **options)
     if task not in ("detect", "track") and args.save_mot:
         raise PatchskipError("--save-mot needs boxes, and the task is {}; give --task detect or track".format(task))
     if args.plot3d and not pipeline.task.depth:

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from .errors import PatchskipError, one_line
+from .refresh import Refresh
 
 
 class Stream:
@@ -20,9 +21,12 @@ class Stream:
     state_bytes             memory of the states
     allocate(shape, dtype)  -> array for an input, from where it is read fastest
     details                 {name: value}, what `stats` says beside its own
+    states                  [array] of the model's states, where a part of them can be forgotten
+
+    refresh: in so many frames every part of the picture is computed anew, see refresh.py; None leaves it out.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, refresh=None):
         self.model = model
         self._running = threading.Lock()
         self._failed = None
@@ -34,6 +38,7 @@ class Stream:
         self._outputs = self._execution.outputs
         self._run = self._execution.run
         self.allocate = self._execution.allocate
+        self._refresh = None if refresh is None else Refresh(model, self._execution, refresh)
         self.reset()
 
     def infer(self, inputs, copy=True):
@@ -53,6 +58,8 @@ class Stream:
             start = time.perf_counter()
             arrays = [self._take(name, inputs) for name in self._order]
             try:
+                if self._refresh:
+                    self._refresh()
                 self._run(arrays)
             except BaseException as error:
                 self._failed = one_line(error)

@@ -1,0 +1,94 @@
+"""Everything is computed anew now and then, a little of it in every frame.
+
+What a delta gate held back last stays for as long as nothing else changes there: a box, say, where nobody is any more.
+A part of what is kept is therefore forgotten before each frame, as `reset` forgets all of it, and comes out of that
+frame as if it were the first.
+"""
+
+import numpy as np
+
+from .errors import PatchskipError
+
+SPREAD = 0.618  # of the squares lie between one that is forgotten and the next: neighbours come far apart in time
+
+
+class Refresh:
+    """`refresh()` before a frame: each square of the picture is forgotten once in `frames` calls.
+
+    A square is as large as the largest patch of any layer. model: a Model; execution: of a Stream of it, with `states`,
+    the arrays of metadata["states"]. Raises PatchskipError where parts of the state cannot be forgotten by themselves.
+    """
+
+    def __init__(self, model, execution, frames):
+        if frames < 1:
+            raise PatchskipError("a refresh in {} frames is not possible; give 1 or more".format(frames))
+        if not hasattr(execution, "states"):
+            raise PatchskipError("an engine's state cannot be refreshed in parts; leave it out, or call reset()")
+        masks = model.metadata["masks"]
+        grids = [_grid(mask["size"], mask["patch"]) for mask in masks]
+        if not grids:
+            raise PatchskipError("{} has no masks, so that nothing is kept; leave the refresh out".format(model.path))
+        self._grid = min(grids)
+        patches = {tuple(mask["size"]): mask["patch"] for mask in masks}
+        self._parts = []  # (array [h, w, c], height and width of a square in it)
+        for state, array in zip(model.metadata["states"], execution.states):
+            side = self._side(state, array, patches, max(grids))
+            if side and array.dtype.kind == "f":
+                self._parts.append((array.reshape(array.shape[-3:]), side))
+        self._share, self._due, self._next = self._grid[0] * self._grid[1] / float(frames), 0.0, 0
+        self._try(model, execution)
+
+    def __call__(self):
+        rows, columns = self._grid
+        self._due += self._share
+        step = _coprime(rows * columns)
+        while self._due >= 1:
+            self._due -= 1
+            self._forget(*divmod(self._next, columns))
+            self._next = (self._next + step) % (rows * columns)
+
+    def _forget(self, row, column):
+        for array, (height, width) in self._parts:
+            array[row * height : (row + 1) * height, column * width : (column + 1) * width] = np.nan
+
+    def _side(self, state, array, patches, finest):
+        """-> height and width of a square in a state; None when it has no rows and columns."""
+        if len(array.shape) < 3 or (len(array.shape) == 4 and tuple(array.shape[1:3]) not in patches):
+            return None
+        if state["kind"] == "reference":  # of the picture: cells, a whole number for each of its patches
+            size, patch = array.shape[:2], -(-array.shape[0] // finest[0])
+        elif len(array.shape) == 4:
+            size, patch = array.shape[1:3], patches[tuple(array.shape[1:3])]
+        else:
+            return None
+        return tuple(patch * -(-count // squares) for count, squares in zip(_grid(size, patch), self._grid))
+
+    def _try(self, model, execution):
+        """Every second square of an empty picture: is all of it there again afterwards?"""
+        blank = [np.zeros(entry["shape"], entry["dtype"]) for entry in model.inputs]
+        execution.reset()
+        execution.run(blank)
+        before = [np.isfinite(array).all() for array, _ in self._parts]
+        for row in range(self._grid[0]):
+            for column in range(row % 2, self._grid[1], 2):
+                self._forget(row, column)
+        execution.run(blank)
+        after = [np.isfinite(array).all() for array, _ in self._parts]
+        execution.reset()
+        if any(was and not now for was, now in zip(before, after)):
+            raise PatchskipError(
+                "{} cannot be refreshed in parts: its layers' patches do not lie over each other; leave the refresh "
+                "out, and call reset() now and then".format(model.path)
+            )
+
+
+def _grid(size, patch):
+    return tuple(-(-pixels // patch) for pixels in size)
+
+
+def _coprime(count):
+    """-> a step that visits all of `count` before it comes back, about SPREAD of them."""
+    step = max(1, int(SPREAD * count))
+    while np.gcd(step, count) != 1:
+        step -= 1
+    return step

@@ -1,0 +1,98 @@
+"""Parts of the picture are computed anew within a number of frames, whether they changed or not."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+import patchskip  # noqa: E402
+from patchskip.benchmarks.demo_network import build  # noqa: E402
+from patchskip.export import convert  # noqa: E402
+from patchskip.export.command import save  # noqa: E402
+from patchskip.runtime import cli, refresh  # noqa: E402
+from patchskip.runtime.errors import PatchskipError  # noqa: E402
+
+SIZE = (96, 160)
+
+
+@pytest.fixture(scope="module", params=["none", "full"])
+def model(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("refresh") / "m.patchskip.onnx"
+    made = convert(build(SIZE), gate="delta", threshold=0.3, halo=request.param, input="u8")
+    save(made.model, path)
+    return patchskip.load(path, threads=1)
+
+
+def stale(model, frames):
+    """-> a stream that saw a picture and then, for `frames` frames, one that differs too little for its gates; the
+    network's name for the picture, the second picture."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(60, 180, (1, *SIZE, 3)).astype(np.uint8)
+    second = first + rng.integers(0, 2, first.shape).astype(np.uint8)
+    name = model.inputs[0]["name"]
+    stream = model.stream(frames)
+    stream.infer({name: first})
+    return stream, name, second
+
+
+def test_without_it_what_was_held_back_stays(model):
+    stream, name, second = stale(model, None)
+    outputs = [stream.infer({name: second}) for _ in range(30)]
+    assert stream.stats["active_macs"] == 0
+    fresh = model.stream().infer({name: second})
+    assert any((outputs[-1][key] != fresh[key]).any() for key in fresh)
+
+
+@pytest.mark.parametrize("frames", [1, 7, 30])
+def test_everything_is_new_within_so_many_frames(model, frames):
+    stream, name, second = stale(model, frames)
+    shares = []
+    for _ in range(frames):
+        found = stream.infer({name: second})
+        shares.append(stream.stats["active_macs"])
+        assert all(np.isfinite(value).all() for value in found.values())
+    assert max(shares) > 0 and (frames < 30 or max(shares) < 0.5)
+    # Halo none computes a square from neighbours of other ages; a second round comes nearer.
+    fresh, kept = model.stream().infer({name: second}), stale(model, None)[0].infer({name: second})
+    for key in fresh:
+        apart, before = (np.abs(value[key] - fresh[key]).max() for value in (found, kept))
+        assert apart < before or apart == 0
+
+
+def test_exact_is_not_changed(tmp_path):
+    save(convert(build(SIZE), gate="exact", input="u8").model, tmp_path / "m.patchskip.onnx")
+    model = patchskip.load(tmp_path / "m.patchskip.onnx", threads=1)
+    rng, name = np.random.default_rng(1), model.inputs[0]["name"]
+    plain, anew = model.stream(), model.stream(refresh=5)
+    for _ in range(12):
+        frame = rng.integers(0, 255, (1, *SIZE, 3)).astype(np.uint8)
+        one, other = plain.infer({name: frame}), anew.infer({name: frame})
+        assert all((one[key] == other[key]).all() for key in one)
+
+
+@pytest.mark.parametrize("count", [1, 2, 6, 432, 433])
+def test_every_square_has_its_turn(count):
+    step = refresh._coprime(count)
+    assert len({index * step % count for index in range(count)}) == count
+
+
+def test_what_cannot_be(model, monkeypatch):
+    with pytest.raises(PatchskipError, match="in 0 frames is not possible"):
+        model.stream(refresh=0)
+    with pytest.raises(PatchskipError, match="an engine's state"):
+        refresh.Refresh(model, object(), 5)
+    monkeypatch.setattr(refresh.Refresh, "_side", lambda self, state, *rest: (1, 1))
+    with pytest.raises(PatchskipError, match="cannot be refreshed in parts"):
+        model.stream(refresh=5)
+
+
+def test_commands(model, tmp_path, capfd):
+    clip = "synthetic://?frames=6&size={1}x{0}".format(*SIZE)
+    assert cli.main(["run", model.path, clip, "--refresh", "3", "--json", str(tmp_path / "r.json"), "--quiet"]) == 0
+    records = [json.loads(line) for line in (tmp_path / "r.json").read_text().splitlines()]
+    assert min(record["active_macs"] for record in records[:-1]) > 0.1
+    assert cli.main(["run", model.path, clip, "--refresh", "0", "--quiet"]) == 2
+    assert "a refresh in 0 frames" in capfd.readouterr().err
