@@ -9,14 +9,16 @@ import numpy as np
 
 from .errors import PatchskipError
 
+WHOLE = (1, 1)
 SPREAD = 0.618  # of the squares lie between one that is forgotten and the next: neighbours come far apart in time
 
 
 class Refresh:
     """`refresh()` before a frame: each square of the picture is forgotten once in `frames` calls.
 
-    A square is as large as the largest patch of any layer. model: a Model; execution: of a Stream of it, with `states`,
-    the arrays of metadata["states"]. Raises PatchskipError where parts of the state cannot be forgotten by themselves.
+    A square is as large as the largest patch of any layer that has more than one. model: a Model; execution: of a
+    Stream of it, with `states`, the arrays of metadata["states"]. Raises PatchskipError where parts of the state cannot
+    be forgotten by themselves.
     """
 
     def __init__(self, model, execution, frames):
@@ -28,7 +30,8 @@ class Refresh:
         grids = [_grid(mask["size"], mask["patch"]) for mask in masks]
         if not grids:
             raise PatchskipError("{} has no masks, so that nothing is kept; leave the refresh out".format(model.path))
-        self._grid = min(grids)
+        # What is one patch as a whole is computed whenever anything is.
+        self._grid = min((grid for grid in grids if grid != WHOLE), default=WHOLE)
         patches = {tuple(mask["size"]): mask["patch"] for mask in masks}
         self._parts = []  # (array [h, w, c], height and width of a square in it)
         for state, array in zip(model.metadata["states"], execution.states):
@@ -52,7 +55,7 @@ class Refresh:
             array[row * height : (row + 1) * height, column * width : (column + 1) * width] = np.nan
 
     def _side(self, state, array, patches, finest):
-        """-> height and width of a square in a state; None when it has no rows and columns."""
+        """-> height and width of a square in a state; None when it has none."""
         if len(array.shape) < 3 or (len(array.shape) == 4 and tuple(array.shape[1:3]) not in patches):
             return None
         if state["kind"] == "reference":  # of the picture: cells, a whole number for each of its patches
@@ -61,7 +64,10 @@ class Refresh:
             size, patch = array.shape[1:3], patches[tuple(array.shape[1:3])]
         else:
             return None
-        return tuple(patch * -(-count // squares) for count, squares in zip(_grid(size, patch), self._grid))
+        grid = _grid(size, patch)
+        if grid == WHOLE != self._grid:
+            return None
+        return tuple(patch * -(-count // squares) for count, squares in zip(grid, self._grid))
 
     def _try(self, model, execution):
         """Every second square of an empty picture: is all of it there again afterwards?"""

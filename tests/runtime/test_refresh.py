@@ -79,6 +79,23 @@ def test_every_square_has_its_turn(count):
     assert len({index * step % count for index in range(count)}) == count
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mobilenetv2_224", "blazepose_lite_256"])
+def test_a_network_whose_end_is_global_is_refreshed_in_parts(data, tmp_path, name):
+    path = tmp_path / "m.patchskip.onnx"
+    words = ["export", data / "weights" / (name + ".onnx"), "-o", path, "--gate", "delta", "--input", "u8", "--quiet"]
+    assert cli.main([str(word) for word in words]) == 0
+    model = patchskip.load(path, threads=1)
+    stream, entry = model.stream(refresh=10), model.inputs[0]
+    frame = np.random.default_rng(0).integers(0, 255, entry["shape"]).astype(entry["dtype"])
+    stream.infer({entry["name"]: frame})
+    shares = []
+    for _ in range(20):
+        assert all(np.isfinite(value).all() for value in stream.infer({entry["name"]: frame}).values())
+        shares.append(stream.stats["active_macs"])
+    assert 0 < max(shares) < 0.4
+
+
 def test_what_cannot_be(model, monkeypatch):
     with pytest.raises(PatchskipError, match="in 0 frames is not possible"):
         model.stream(refresh=0)
