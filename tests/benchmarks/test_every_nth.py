@@ -166,3 +166,13 @@ def test_a_real_clip(data, tmp_path):
     every2, every8 = (row["accuracy"] for row in found["every_nth"]["rows"])
     assert every2["hota"] > every8["hota"] and every2["idf1"] > every8["idf1"]
     assert every8["hota"] < found["accuracy"]["skip"]["hota"]
+
+
+def test_a_refresh_is_the_skipping_networks(demo):
+    active = []
+    for more in ([], ["--refresh", 5]):
+        assert run(demo, "--frames", 12, "--every-nth", 2, "--quiet", "--json", demo / "anew.json", *more) == 0
+        found = json.loads((demo / "anew.json").read_text())
+        active.append(found["active_macs"])
+    assert found["refresh"] == 5 and active[1] > active[0] + 0.1
+    assert run(demo, "--frames", 6, "--refresh", 0, "--quiet") == 2
