@@ -5,6 +5,8 @@ A part of what is kept is therefore forgotten before each frame, as `reset` forg
 frame as if it were the first.
 """
 
+from math import gcd
+
 import numpy as np
 
 from .errors import PatchskipError
@@ -26,43 +28,41 @@ class Refresh:
             raise PatchskipError("a refresh in {} frames is not possible; give 1 or more".format(frames))
         if not hasattr(execution, "states"):
             raise PatchskipError("an engine's state cannot be refreshed in parts; leave it out, or call reset()")
-        masks = model.metadata["masks"]
-        grids = [_grid(mask["size"], mask["patch"]) for mask in masks]
+        patches = {tuple(mask["size"]): mask["patch"] for mask in model.metadata["masks"]}
+        grids = [_grid(size, patch) for size, patch in patches.items()]
         if not grids:
             raise PatchskipError("{} has no masks, so that nothing is kept; leave the refresh out".format(model.path))
         # What is one patch as a whole is computed whenever anything is.
         self._grid = min((grid for grid in grids if grid != WHOLE), default=WHOLE)
-        patches = {tuple(mask["size"]): mask["patch"] for mask in masks}
         self._parts = []  # (array [h, w, c], height and width of a square in it)
         for state, array in zip(model.metadata["states"], execution.states):
-            side = self._side(state, array, patches, max(grids))
+            side = self._side(state, array.shape, patches, max(grids))
             if side and array.dtype.kind == "f":
                 self._parts.append((array.reshape(array.shape[-3:]), side))
-        self._share, self._due, self._next = self._grid[0] * self._grid[1] / float(frames), 0.0, 0
+        self._count = self._grid[0] * self._grid[1]
+        self._step, self._share = _coprime(self._count), self._count / float(frames)
+        self._due, self._next = 0.0, 0
         self._try(model, execution)
 
     def __call__(self):
-        rows, columns = self._grid
         self._due += self._share
-        step = _coprime(rows * columns)
         while self._due >= 1:
             self._due -= 1
-            self._forget(*divmod(self._next, columns))
-            self._next = (self._next + step) % (rows * columns)
+            self._forget(*divmod(self._next, self._grid[1]))
+            self._next = (self._next + self._step) % self._count
 
     def _forget(self, row, column):
         for array, (height, width) in self._parts:
             array[row * height : (row + 1) * height, column * width : (column + 1) * width] = np.nan
 
-    def _side(self, state, array, patches, finest):
+    def _side(self, state, shape, patches, finest):
         """-> height and width of a square in a state; None when it has none."""
-        if len(array.shape) < 3 or (len(array.shape) == 4 and tuple(array.shape[1:3]) not in patches):
-            return None
-        if state["kind"] == "reference":  # of the picture: cells, a whole number for each of its patches
-            size, patch = array.shape[:2], -(-array.shape[0] // finest[0])
-        elif len(array.shape) == 4:
-            size, patch = array.shape[1:3], patches[tuple(array.shape[1:3])]
-        else:
+        size, patch = shape[-3:-1], None
+        if state["kind"] == "reference" and len(shape) >= 3:
+            patch = -(-size[0] // finest[0])  # of the picture: cells, a whole number for each of its patches
+        elif len(shape) == 4:
+            patch = patches.get(tuple(size))
+        if patch is None:
             return None
         grid = _grid(size, patch)
         if grid == WHOLE != self._grid:
@@ -95,6 +95,6 @@ def _grid(size, patch):
 def _coprime(count):
     """-> a step that visits all of `count` before it comes back, about SPREAD of them."""
     step = max(1, int(SPREAD * count))
-    while np.gcd(step, count) != 1:
+    while gcd(step, count) != 1:
         step -= 1
     return step
