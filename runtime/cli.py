@@ -13,6 +13,7 @@ COMMANDS = {
     "export": ("patchskip.export.command", "turn an ONNX network into a patch-skipping one"),
     "calibrate": ("patchskip.export.calibration.command", "choose a model's gates on clips, for an error or a share"),
     "train": ("patchskip.training.command", "train the gates of a network on videos, without labels"),
+    "finetune": ("patchskip.training.finetuning.command", "train a model's weights to bear its gates"),
     "build": ("patchskip.runtime.tensorrt.build", "make a TensorRT engine of an exported model"),
     "inspect": ("patchskip.runtime.inspection", "what a model is made of, and what it covers"),
     "run": ("patchskip.runtime.run", "run a model over a video, show and save what it finds"),

@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from patchskip.export import Analysis, Gate, analyse, gate_file, loading
-from patchskip.export.command import save
 from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json
 
-from .options import require
+from .options import TOLERANCE, described, require, require_torch
 
 if TYPE_CHECKING:
     from .trainer import Measured
 
 MEASURED = 4  # rounds that the result is measured on
-TOLERANCE = 1.15  # a target is reached when the share is at most so many times as large
 PASSING = 0.99  # a gate that lets more of the patches pass is left out
 WHOLE = 320 * 320  # pixels: up to this size the whole picture is trained on
 
@@ -44,9 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--budget-weight", type=float, default=0.3, metavar="W", help="their price, if no target (0.3)")
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="of training (%(default)s)")
     parser.add_argument("--gates", metavar="START.npz", help="gates to begin with")
-    parser.add_argument(
-        "--finetune", type=int, default=0, metavar="N", help="steps for the layers' weights, afterwards"
-    )
     parser.add_argument("--patch", type=int, default=16, help="as for export (%(default)s)")
     parser.add_argument("--halo", choices=["full", "none"], default="none", help="as for export (%(default)s)")
     parser.add_argument("--preprocess", default="auto", choices=["auto", *PRESETS], help="as for export")
@@ -58,19 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Train, write the gates. -> exit status: 1 when the target is not reached, or the training diverges."""
     _check(args)
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise PatchskipError(
-            "training needs PyTorch, which is not installed; pip install 'patchskip[train]'"
-        ) from error
-
+    require_torch()
     from .processes import Processes, reproducible
 
     reproducible(args.threads)
     with Processes() as processes:
-        if args.streams % processes.count:
-            raise PatchskipError(f"--streams {args.streams} cannot be shared by {processes.count} processes alike")
+        processes.require_shared(args.streams)
         return _train(args, processes)
 
 
@@ -80,7 +68,6 @@ def _check(args: argparse.Namespace) -> None:
         ("budget-weight", args.budget_weight, 0 <= args.budget_weight < float("inf")),
         ("part", args.part, 0 <= args.part[0] < args.part[1] <= 1),
         ("steps", args.steps, args.steps > 0),
-        ("finetune", args.finetune, args.finetune >= 0),
         ("streams", args.streams, args.streams > 0),
         ("threads", args.threads, args.threads is None or args.threads > 0),
         ("seed", args.seed, args.seed >= 0),
@@ -90,7 +77,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _train(args: argparse.Namespace, processes) -> int:
     from .course import Course
-    from .sequences import read
+    from .sequences import fitting, read
     from .skipping.exporting import gates_of, trainable
     from .trainer import LENGTH, STEPS, Diverged, Plan, Trainer, of_gates
 
@@ -103,7 +90,7 @@ def _train(args: argparse.Namespace, processes) -> int:
     start = gate_file.read(args.gates) if args.gates else None
     network = trainable(analysis, start, args.gates or "")
     recipe = analysis.recipe or {}
-    clips = [read(spec, size, recipe, tuple(args.part), LENGTH, place, quiet) for spec in args.source]
+    clips = [read(spec, fitting(spec, size, recipe), tuple(args.part), LENGTH, place, quiet) for spec in args.source]
     target, settings = args.target_active, _settings(args, size, crop, start)
     plan = Plan(-(-args.steps // STEPS), args.streams, args.seed, target, args.budget_weight)
     trainer = Trainer(network, network, of_gates(network), clips, crop, plan, processes)
@@ -115,12 +102,6 @@ def _train(args: argparse.Namespace, processes) -> int:
         result = _result(output, gates, measured, target)
         if processes.writes:
             gate_file.write(output, gates)
-        if args.finetune:
-            plan = Plan(-(-args.finetune // STEPS), args.streams, args.seed, None, 0.0, contrast=0.0)
-            course = Course(folder, "weights", {**settings, "finetune": args.finetune}, processes, quiet, None)
-            result["finetune"] = _finetune(
-                args, size, (analysis, gates, clips, crop, plan, processes, course, MEASURED)
-            )
     except Diverged as error:
         if processes.writes:
             print(
@@ -129,8 +110,8 @@ def _train(args: argparse.Namespace, processes) -> int:
             )
         return 1
     if processes.writes:
-        _report(args, result, folder)
-    return 0 if result["reached"] and result.get("finetune", {}).get("better", True) else 1
+        _report(args, result, measured, folder)
+    return 0 if result["reached"] else 1
 
 
 def _result(output: str, gates: Mapping[str, Gate], measured: Measured, target: float | None) -> dict:
@@ -144,21 +125,6 @@ def _result(output: str, gates: Mapping[str, Gate], measured: Measured, target: 
             name: {"threshold": gate.threshold, "passing": measured.passing[name]} for name, gate in gates.items()
         },
     }
-
-
-def _finetune(args: argparse.Namespace, size: tuple[int, int], given: tuple) -> dict:
-    """Train the weights, write the model when it is better. given: what finetune() takes."""
-    from .finetune import finetune, with_weights
-
-    analysis, gates, _, _, _, processes, *_ = given
-    network, before, after = finetune(*given)
-    better = after.distance < before.distance
-    stem = os.path.splitext(args.output or args.model)[0]
-    result = {"output": stem + ".patchskip.onnx", "better": better, "before": before.terms, "after": after.terms}
-    if better and processes.writes:
-        whole = analysis if analysis.size == size else _analyse(args, size)
-        save(with_weights(whole.emit(gates), network), result["output"])
-    return {**result, "active_macs": after.active}
 
 
 def _analysis(args: argparse.Namespace) -> tuple[Analysis, tuple[int, int], tuple[int, int]]:
@@ -202,19 +168,11 @@ def _settings(args: argparse.Namespace, size, crop, start: Mapping[str, Gate] | 
     }
 
 
-def _report(args: argparse.Namespace, result: dict, folder: str) -> None:
+def _report(args: argparse.Namespace, result: dict, measured: Measured, folder: str) -> None:
     if not args.quiet and args.json != "-":
-        print(f"{result['active_macs']:.2%} of the multiplications; off the dense network: {_terms(result['terms'])}")
+        print(described(measured))
         if not result["reached"]:
             print(f"the target of {result['target_active']:.2%} is not reached; this is the nearest")
         print(f"wrote {result['output']} ({len(result['gates'])} gates), and the training's course to {folder}")
-        if "finetune" in result:
-            found = result["finetune"]
-            print(f"weights: {_terms(found['before'])} before, {_terms(found['after'])} after")
-            print(f"wrote {found['output']}" if found["better"] else "that is no better: no model was written")
     if args.json:
         atomic_json(args.json, result)
-
-
-def _terms(terms: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in terms.items())

@@ -50,6 +50,11 @@ class Processes:
         """Is it this process that writes files and talks?"""
         return self.rank == 0
 
+    def require_shared(self, streams: int) -> None:
+        """Raises PatchskipError when so many streams are no whole number for each process."""
+        if streams % self.count:
+            raise PatchskipError(f"--streams {streams} cannot be shared by {self.count} processes alike")
+
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Each tensor becomes its mean over all processes."""
         if self.count > 1:

@@ -13,6 +13,7 @@ from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import CAMERA, Source, open_source
+from patchskip.runtime.tasks.crop import Crop
 
 ALIGNED = 32  # pixels between the places where a crop may lie: no layer's patch is cut
 
@@ -33,16 +34,13 @@ class Fit(Protocol):
     def __call__(self, frame: np.ndarray) -> np.ndarray: ...
 
 
-def read(
-    spec: str, size: tuple[int, int], recipe: dict, part: tuple[float, float], least: int, folder: str, quiet: bool
-) -> Clip:
-    """The frames of `part` (shares, from and to) of a source, fitted into `size` (H, W) as `recipe` says.
+def read(spec: str, fit: Fit, part: tuple[float, float], least: int, folder: str, quiet: bool) -> Clip:
+    """The frames of `part` (shares, from and to) of a source, as `fit` makes them.
 
     They are kept in a file without a name in `folder`. Raises PatchskipError when there are fewer than `least`, when
     all are the same, or when the source is a camera.
     """
     source = recorded(spec)
-    fit = fitting(spec, size, recipe)
     total = source.count or sum(1 for _ in source)
     first, last = (round(share * total) for share in part)
     frames = fitted(source, fit, first, last, folder, quiet)
@@ -67,6 +65,19 @@ def recorded(spec: str) -> Source:
 def fitting(spec: str, size: tuple[int, int], recipe: dict) -> Preprocess:
     """What makes a frame uint8 BGR [1, H, W, 3] of `size`, in the way of a network's `recipe`, not yet normalised."""
     return Preprocess({"name": spec, "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, recipe)
+
+
+class Cropped:
+    """`fit(frame)` -> uint8 BGR [1, H, W, 3]: the part of a frame that the runtime's task `pose` shows the network.
+
+    region: (x, y, width, height) in the frame's pixels, or None for all of it; it grows to the shape of `size` (H, W).
+    """
+
+    def __init__(self, spec: str, region: tuple[int, ...] | None, size: tuple[int, int], recipe: dict):
+        self._crop, self._fit, self.size = Crop(size, region, moving=False), fitting(spec, size, recipe), size
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        return self._fit(self._crop(frame))
 
 
 def fitted(source: Source, fit: Fit, first: int, last: int, folder: str, quiet: bool) -> np.ndarray:

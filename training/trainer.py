@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import contrast
 from .budget import FixedPrice, TargetPrice
-from .objectives import CONTRAST, contrast, distillation
+from .distillation import distillation
 from .processes import Processes
 from .sequences import Clip, excerpt
 from .skipping.exporting import set_thresholds
-from .skipping.network import Frame, SkipNetwork
+from .skipping.network import Frame, SkipNetwork, State
 
 UNROLLED, STEPS = 3, 5  # frames of a step, steps of a round
 LENGTH = 1 + UNROLLED * STEPS  # frames of a sequence
 THRESHOLD_RATE, WEIGHT_RATE = 0.015, 0.03  # Adam's, of the gates' logarithms
-LAYER_RATE = 3e-4  # Adam's, of the layers' own weights: a share of their root mean square
 WARM_UP, LAST_RATE, MOST_GRADIENT = 20, 0.05, 5.0
 _UNSEEN = 1 << 20  # rounds from this number on are not trained on
 
@@ -38,7 +38,7 @@ class Diverged(Exception):
 @dataclass(frozen=True)
 class Plan:
     """rounds: of STEPS steps. streams: sequences at a time, of all processes. target: share of the MACs, or None:
-    `weight` is their price.
+    `weight` is their price. contrast: weight of that term; 0 leaves it out. bf16: convolutions in bfloat16.
     """
 
     rounds: int
@@ -46,7 +46,8 @@ class Plan:
     seed: int
     target: float | None
     weight: float
-    contrast: float = CONTRAST
+    contrast: float = contrast.WEIGHT
+    bf16: bool = False
 
 
 @dataclass
@@ -72,14 +73,14 @@ def of_gates(network: SkipNetwork) -> list[dict]:
     ]
 
 
-def of_layers(network: SkipNetwork) -> list[dict]:
+def of_layers(network: SkipNetwork, rate: float) -> list[dict]:
     """Groups of parameters, with their rates, of a network whose weights are free: each tensor moves in proportion to
     its size, as in LAMB (You et al., arXiv 1904.00962), so that a change of all of them stays small in every layer.
+
+    rate: of Adam, a share of the weights' root mean square.
     """
     weights = network.weights().values()
-    return [
-        {"params": [weight], "rate": LAYER_RATE * float(weight.detach().square().mean().sqrt())} for weight in weights
-    ]
+    return [{"params": [weight], "rate": rate * float(weight.detach().square().mean().sqrt())} for weight in weights]
 
 
 class Trainer:
@@ -114,7 +115,7 @@ class Trainer:
         """
         if magnitudes:
             with torch.no_grad():
-                features = self._network(self._sequence(0)[0], {}).features
+                features = self._of(self._network, self._sequence(0)[0]).features
                 means = [feature.abs().mean().view(1) for feature in features.values()]
                 self._processes.average(means)
                 set_thresholds(self._network, dict(zip(features, means)))
@@ -153,9 +154,9 @@ class Trainer:
         with torch.no_grad():
             for number in range(_UNSEEN, _UNSEEN + rounds):
                 frames = self._sequence(number)
-                before, state = self._dense(frames[0], {}), self._network(frames[0], {}).state
+                before, state = self._of(self._dense, frames[0]), self._of(self._network, frames[0]).state
                 for frame in frames[1:]:
-                    dense, skipped = self._dense(frame, {}), self._network(frame, state)
+                    dense, skipped = self._of(self._dense, frame), self._of(self._network, frame, state)
                     state = skipped.state
                     found = self._terms(skipped, dense, before)
                     passed = {f"passed {name}": counts.sum(0) for name, counts in skipped.passed.items()}
@@ -174,14 +175,14 @@ class Trainer:
     def _round(self, number: int) -> list[dict[str, float]]:
         frames = self._sequence(number)
         with torch.no_grad():
-            before, state = self._dense(frames[0], {}), self._network(frames[0], {}).state
+            before, state = self._of(self._dense, frames[0]), self._of(self._network, frames[0]).state
         steps = []
         for step in range(STEPS):
             collected: list[dict[str, Tensor]] = []
             for frame in frames[1 + UNROLLED * step :][:UNROLLED]:
                 with torch.no_grad():
-                    dense = self._dense(frame, {})
-                skipped = self._network(frame, state)
+                    dense = self._of(self._dense, frame)
+                skipped = self._of(self._network, frame, state)
                 state = skipped.state
                 collected.append(self._terms(skipped, dense, before))
                 before = dense
@@ -190,10 +191,15 @@ class Trainer:
             state = {name: value.detach() for name, value in state.items()}
         return steps
 
+    def _of(self, network: SkipNetwork, frame: Tensor, state: State | None = None) -> Frame:
+        with torch.autocast(self._processes.device.type, torch.bfloat16, enabled=self._plan.bf16):
+            return network(frame, state or {})
+
     def _terms(self, skipped: Frame, dense: Frame, before: Frame) -> dict[str, Tensor]:
         """-> means over this process's streams, and `active`."""
         terms = self._distillation(skipped.outputs, dense.outputs)
-        terms["contrast"] = contrast(skipped.features, dense.features, before.features, self._patches)
+        if self._plan.contrast:
+            terms["contrast"] = contrast.contrast(skipped.features, dense.features, before.features, self._patches)
         return {key: value.mean() for key, value in {**terms, "active": skipped.active_macs}.items()}
 
     def _step(self, means: dict[str, Tensor], number: int) -> dict[str, float]:

@@ -12,12 +12,12 @@ PERSON = coco.NAMES.index("person")
 
 def fits(model):
     """Does the model have FairMOT's four heads?"""
-    return _find(model) is not None
+    return find(model) is not None
 
 
 def create(model, conf=0.4):
     """-> Centres. Raises PatchskipError when the model has no such heads."""
-    heads = _find(model)
+    heads = find(model)
     if heads is None:
         raise PatchskipError(
             "{} has not FairMOT's heads hm, wh, id and reg, maps of 1, 4, any and 2 channels, but {}; use --task "
@@ -68,8 +68,8 @@ def _peaks(values, least):
     return y[best], x[best]
 
 
-def _find(model):
-    """-> {head: its output's name}, by name or else by the number of channels; None where one is missing."""
+def find(model):
+    """-> {head of HEADS: its output's name}, by name or else by the number of channels; None where one is missing."""
     maps = {o["name"]: o["shape"] for o in model.outputs if len(o["shape"]) == 4 and o["shape"][0] == 1}
     if len(maps) < len(HEADS) or len({tuple(shape[2:]) for shape in maps.values()}) > 1:
         return None

@@ -57,7 +57,7 @@ class Volumes:
     SKELETONS = {len(skeleton.joints): skeleton for skeleton in (H36M_18, MUCO_21)}
 
     def __init__(self, name, joints):
-        self._name, self.skeleton = name, self.SKELETONS[joints]
+        self.name, self.skeleton = name, self.SKELETONS[joints]
         self._seen = self._found = None  # the frame before: volumes, joints
 
     @classmethod
@@ -69,7 +69,7 @@ class Volumes:
         return None
 
     def __call__(self, outputs):
-        maps = outputs[self._name]
+        maps = outputs[self.name]
         volumes = maps.reshape((len(self.skeleton.joints), maps.shape[2]) + maps.shape[2:])
         # Comparing is far cheaper than the softmax, and a frame in which nothing changed is common.
         if self._seen is None:

@@ -78,10 +78,10 @@ def _train(args: argparse.Namespace) -> None:
         name: getattr(args, name) for name in ("steps", "batch", "gap", "seed", "budget", "rate", "margin", "distilled")
     }
     options = Options(target=args.target or None, **kept)
-    recipe, folder = whole.recipe or {}, os.path.dirname(os.path.abspath(args.output))
+    part_of, folder = (args.part[0], args.part[1]), os.path.dirname(os.path.abspath(args.output))
+    fits = [sequences.fitting(source, whole.size, whole.recipe or {}) for source in args.source]
     clips = [
-        sequences.read(source, whole.size, recipe, tuple(args.part), args.gap + 1, folder, quiet=True)
-        for source in args.source
+        sequences.read(source, fit, part_of, args.gap + 1, folder, quiet=True) for source, fit in zip(args.source, fits)
     ]
     pass_gates.write(args.output, train(part, forms, clips, options, _Log(options.steps), start))
     cost = sum(wanted.macs(whole.pass_place(name).size) for name, wanted in forms.items())

@@ -8,7 +8,7 @@ With the mask m, 1 where a patch is skipped, a convolution's input x and what it
 
 The triplet margin loss of the three alone is least when nothing is skipped. The budget asks for it: the squared error
 to a share of active patches, as in DynConv (Verelst and Tuytelaars, arXiv 1912.03203). The published distance is that
-of all the outputs' numbers, most of which describe background; objectives.py knows better which of them matter.
+of all the outputs' numbers, most of which describe background; distillation.py knows better which of them matter.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from patchskip.training.objectives import Distillation
+from patchskip.training.distillation import Distillation
 from patchskip.training.skipping.network import SkipNetwork, spread
 
 from .gate import PassGate

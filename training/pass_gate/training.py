@@ -14,7 +14,7 @@ from patchskip.export.analysis import Analysis
 from patchskip.export.pass_gates import Form, TrainedGate
 from patchskip.export.preprocess import normalised
 from patchskip.runtime.errors import PatchskipError
-from patchskip.training.objectives import distillation
+from patchskip.training.distillation import distillation
 from patchskip.training.sequences import Clip, excerpt
 from patchskip.training.skipping.network import SkipNetwork
 
@@ -28,7 +28,7 @@ SETTLING = 32  # steps before the first, that only collect statistics
 class Options:
     """gap: up to so many frames lie between the previous and the current one; 1 as published. target: share of patches
     that the budget asks for, None for none, as published. budget: its weight beside the triplet loss. rate: Adam's, at
-    the start; it falls to a hundredth, as a cosine. distilled: the distance of objectives.py; else as published.
+    the start; it falls to a hundredth, as a cosine. distilled: the distance of distillation.py; else as published.
     """
 
     steps: int = 1000

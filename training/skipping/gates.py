@@ -27,7 +27,6 @@ class LightGate(nn.Module):
     def __init__(self, weights: Tensor, threshold: float, patch: int, cell: int, softness: float = 0.5):
         super().__init__()
         self.patch, self.cell, self.softness = patch, cell, softness
-        self.final = False  # with it, decisions have no gradient
         self.log_threshold = nn.Parameter(torch.zeros(()))
         self.log_weights = nn.Parameter(weights.clamp(min=LEAST_WEIGHT).log())
         self.set_threshold(threshold)
@@ -60,7 +59,7 @@ class LightGate(nn.Module):
         distance = (score.clamp(min=_LEAST).log() - self.log_threshold) / self.softness
         likeness = torch.where(unknown, torch.ones_like(distance), distance.sigmoid())
         hard = (unknown | (distance > 0)).to(likeness.dtype)
-        return (hard if self.final else hard + (likeness - likeness.detach())), likeness
+        return hard + (likeness - likeness.detach()), likeness
 
 
 def cell_means(value: Tensor, cell: int) -> Tensor:

@@ -108,10 +108,8 @@ class SkipNetwork(nn.Module):
         self.gates[self._keys[name]] = gate
 
     def free_weights(self) -> None:
-        """From now on the layers' weights are what is trained; the gates are final."""
+        """From now on the layers' weights are what is trained; the gates stay as they are."""
         self.gates.requires_grad_(False)
-        for name in self.gate_names:
-            self.gate(name).final = True
         for key in self._constants.values():
             value = getattr(self, key)
             if value.is_floating_point():

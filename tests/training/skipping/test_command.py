@@ -1,6 +1,5 @@
 """`patchskip train`: gates that export takes, the same from the same seed, whatever comes in between."""
 
-import dataclasses
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ from patchskip.benchmarks.demo_network import build
 from patchskip.export import gate_file
 from patchskip.export.command import save
 from patchskip.runtime import cli
-from patchskip.training import checkpoint, command, trainer
+from patchskip.training import checkpoint, command, contrast
 
 pytest.importorskip("cv2")
 CLIP = "synthetic://?frames=24&size=160x128&shapes=6"
@@ -86,8 +85,8 @@ def after(count, function, error):
 
 
 def test_a_loss_that_is_not_a_number(train, tmp_path, monkeypatch, capsys):
-    contrast = trainer.contrast
-    monkeypatch.setattr(trainer, "contrast", lambda *a: contrast(*a) * float("nan" if torch.is_grad_enabled() else 1))
+    found = contrast.contrast
+    monkeypatch.setattr(contrast, "contrast", lambda *a: found(*a) * float("nan" if torch.is_grad_enabled() else 1))
     rounds = []
     monkeypatch.setattr(checkpoint, "save", lambda *a: rounds.append(a))
     assert train() == 1
@@ -108,29 +107,6 @@ def test_start(train, tmp_path):
     one, other = gate_file.read(start), gate_file.read(str(tmp_path / "next.npz"))
     assert set(other) <= set(one)
     assert 0 < abs(np.log(one["images"].threshold / other["images"].threshold)) < 1
-
-
-def test_finetuning(train, tmp_path, monkeypatch):
-    measured = trainer.Trainer.measure
-    fall = iter([3.0, 2.0, 1.0])  # what the measurements find: the new weights are better
-    monkeypatch.setattr(
-        trainer.Trainer, "measure", lambda *a: dataclasses.replace(measured(*a), terms={"score": next(fall)})
-    )
-    assert train("--finetune", "10", "--json", str(tmp_path / "result.json")) == 0
-    found = json.loads((tmp_path / "result.json").read_text())["finetune"]
-    assert found["better"] and found["after"]["score"] < found["before"]["score"]
-    arguments = ["--gate", "delta", "--input", "u8", "--gates", str(tmp_path / "gates.npz"), "--quiet"]
-    assert cli.main(["export", str(tmp_path / "net.onnx"), *arguments]) == 0
-    tuned, own = (onnx.load(tmp_path / name) for name in ("gates.patchskip.onnx", "net.patchskip.onnx"))
-    assert [node.SerializeToString() for node in tuned.graph.node] == [n.SerializeToString() for n in own.graph.node]
-
-
-def test_finetuning_that_does_not_help(train, tmp_path, monkeypatch, capsys):
-    measured = trainer.Trainer.measure
-    monkeypatch.setattr(trainer.Trainer, "measure", lambda *a: dataclasses.replace(measured(*a), terms={"score": 1.0}))
-    assert train("--finetune", "5") == 1
-    assert "no better: no model was written" in capsys.readouterr().out
-    assert (tmp_path / "gates.npz").exists() and not (tmp_path / "gates.patchskip.onnx").exists()
 
 
 @pytest.mark.parametrize(

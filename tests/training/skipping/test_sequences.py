@@ -5,15 +5,16 @@ import pytest
 
 from patchskip.runtime import opencv
 from patchskip.runtime.errors import PatchskipError
-from patchskip.training.sequences import excerpt, read
+from patchskip.training.sequences import excerpt, fitting, read
 
 pytest.importorskip("cv2")
 STRETCH = {"fit": "stretch"}
+FIT = fitting("frames", (96, 128), STRETCH)
 
 
 def clip(tmp_path, frames=20, part=(0.0, 1.0), size=(96, 128)):
     spec = f"synthetic://?frames={frames}&size=128x96"
-    return read(spec, size, STRETCH, part, 16, str(tmp_path), True)
+    return read(spec, fitting(spec, size, STRETCH), part, 16, str(tmp_path), True)
 
 
 def test_part(tmp_path):
@@ -55,7 +56,7 @@ def test_nothing_moves(tmp_path):
     for number in range(16):
         cv2.imwrite(str(tmp_path / "still" / f"{number:02}.png"), np.full((96, 128, 3), 90, np.uint8))
     with pytest.raises(PatchskipError, match="nothing changes in .*still"):
-        read(str(tmp_path / "still"), (96, 128), STRETCH, (0, 1), 16, str(tmp_path), True)
+        read(str(tmp_path / "still"), FIT, (0, 1), 16, str(tmp_path), True)
 
 
 def test_mixed_sizes(tmp_path):
@@ -64,9 +65,9 @@ def test_mixed_sizes(tmp_path):
     for number in range(16):
         cv2.imwrite(str(tmp_path / "mixed" / f"{number:02}.png"), np.zeros((96, 128 + 2 * (number == 7), 3), np.uint8))
     with pytest.raises(PatchskipError, match="frame 8 is 130x96"):
-        read(str(tmp_path / "mixed"), (96, 128), STRETCH, (0, 1), 16, str(tmp_path), True)
+        read(str(tmp_path / "mixed"), FIT, (0, 1), 16, str(tmp_path), True)
 
 
 def test_camera(tmp_path):
     with pytest.raises(PatchskipError, match="is a camera; record a video"):
-        read("/dev/video0", (96, 128), STRETCH, (0, 1), 16, str(tmp_path), True)
+        read("/dev/video0", FIT, (0, 1), 16, str(tmp_path), True)

@@ -38,6 +38,7 @@ def _train(args: argparse.Namespace) -> int:
     model, size = filled(args.backbone, None, args.checkpoint, args.seed)
     from patchskip.training.recipes import course
     from patchskip.training.recipes.trainer import Plan, Trainer
+    from patchskip.training.sequences import Cropped
 
     from . import taught
     from .losses import Loss
@@ -48,7 +49,7 @@ def _train(args: argparse.Namespace) -> int:
     device = course.begin(args)
     teacher = Teacher(args.teacher, args.threads)
     recipe = PRESETS[chosen.preset]
-    fit = taught.Cropped(args.source, region, size, recipe)
+    fit = Cropped(args.source, region, size, recipe)
 
     def clip(part: tuple[int, int]) -> taught.TaughtClip:
         return taught.read(args.source, part, fit, teacher, args.output, args.quiet)

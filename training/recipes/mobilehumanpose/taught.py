@@ -9,9 +9,8 @@ import numpy as np
 
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.progress import Progress
-from patchskip.runtime.tasks.crop import Crop
 from patchskip.training.recipes import frames
-from patchskip.training.sequences import fitting
+from patchskip.training.sequences import Cropped
 
 
 @dataclass
@@ -21,19 +20,6 @@ class TaughtClip:
 
     frames: list[np.ndarray]
     joints: np.ndarray
-
-
-class Cropped:
-    """`fit(frame)` -> uint8 BGR [1, H, W, 3]: the part of a frame that the runtime's task `pose` shows the network.
-
-    region: (x, y, width, height) in the frame's pixels, or None for all of it; it grows to the shape of `size` (H, W).
-    """
-
-    def __init__(self, spec: str, region: tuple[int, ...] | None, size: tuple[int, int], recipe: dict):
-        self._crop, self._fit, self.size = Crop(size, region, moving=False), fitting(spec, size, recipe), size
-
-    def __call__(self, frame: np.ndarray) -> np.ndarray:
-        return self._fit(self._crop(frame))
 
 
 def read(

@@ -8,7 +8,7 @@ from onnx import numpy_helper
 from patchskip.benchmarks.demo_clip import DemoClip
 from patchskip.benchmarks.demo_network import build
 from patchskip.export import Gate, analyse
-from patchskip.training.finetune import with_weights
+from patchskip.training.finetuning.weights import with_weights
 from patchskip.training.processes import Processes
 from patchskip.training.sequences import Clip
 from patchskip.training.skipping.exporting import trainable
@@ -17,7 +17,7 @@ from patchskip.training.trainer import STEPS, Plan, Trainer, of_layers
 SIZE = (96, 128)
 
 
-def test_weights_come_back_into_the_export_of_another_size(rng):
+def test_weights_come_back_into_an_export(rng):
     gates = {"images": Gate(0.1, 4)}
     network = trainable(analyse(build(SIZE), input="u8"), gates, "")
     with torch.no_grad():
@@ -45,7 +45,7 @@ def test_it_comes_nearer_to_the_dense_network(rng):
     network.free_weights()
     clip = Clip("demo", np.stack(list(DemoClip(20, SIZE))))
     plan = Plan(rounds=5, streams=2, seed=0, target=None, weight=0.0, contrast=0.0)
-    trainer = Trainer(network, dense, of_layers(network), [clip], SIZE, plan, Processes())
+    trainer = Trainer(network, dense, of_layers(network, 3e-4), [clip], SIZE, plan, Processes())
     before = trainer.measure(1)
     trainer.begin(magnitudes=False)
     trainer.run(lambda number, entry: None)
