@@ -43,8 +43,9 @@ class Course:
         with Progress(f"train {self._name}", rounds, self._quiet) as progress:
 
             def done(number: int, entry: dict) -> None:
-                if writes:
+                if writes and trainer.at_end:
                     checkpoint.save(self._folder, self._name, self._settings, trainer.state())
+                if writes:
                     self._write(trainer.log)
                 progress.update(number, "{:.2%} active".format(entry["active"]))
 

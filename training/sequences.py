@@ -96,14 +96,15 @@ def fitted(source: Source, fit: Fit, first: int, last: int, folder: str, quiet: 
         return np.memmap(file, np.uint8, "r", shape=shape) if count else np.empty(shape, np.uint8)
 
 
-def excerpt(clips: Sequence[Clip], crop: tuple[int, int], length: int, key: Sequence[int]) -> np.ndarray:
-    """uint8 [length, H, W, 3]: consecutive frames of one clip, cut to `crop` somewhere, half of them mirrored.
-
-    The same key, of numbers, draws the same.
+def excerpt(
+    clips: Sequence[Clip], crop: tuple[int, int], length: int, key: Sequence[int], part: slice = slice(None)
+) -> np.ndarray:
+    """uint8 [length, H, W, 3]: consecutive frames of one clip, cut to `crop` somewhere, half of them mirrored; of these
+    the `part`. The same key, of numbers, draws the same.
     """
     rng = np.random.default_rng(list(key))
     frames = clips[int(rng.integers(len(clips)))].frames
     start = rng.integers(len(frames) - length + 1)
     y, x = (ALIGNED * rng.integers((have - want) // ALIGNED + 1) for have, want in zip(frames.shape[1:3], crop))
-    cut = frames[start : start + length, y : y + crop[0], x : x + crop[1]]
+    cut = frames[start : start + length][part, y : y + crop[0], x : x + crop[1]]
     return np.ascontiguousarray(cut[:, :, ::-1] if rng.random() < 0.5 else cut)

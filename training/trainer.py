@@ -1,9 +1,9 @@
 """The training of the light gates: rounds of short sequences, backpropagation through a few frames at a time.
 
-A round draws a sequence for every stream. Its first frame is computed in full; the others come three at a time, each
-three a step: gradients go through those, the caches go on from step to step (truncated backpropagation through time),
-so that drift and stale caches are seen. A checkpoint is a round's end: what follows depends on it, the seed and the
-round's number alone.
+A sequence is drawn for every stream. Its first frame is computed in full; the others come three at a time, each three
+a step, five steps a round: gradients go through a step's frames, the caches go on from step to step, and from round to
+round of a sequence (truncated backpropagation through time), so that drift and stale caches are seen. A checkpoint is a
+sequence's end: what follows depends on it, the seed and the round's number alone.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from .skipping.exporting import set_thresholds
 from .skipping.network import Frame, SkipNetwork, State
 
 UNROLLED, STEPS = 3, 5  # frames of a step, steps of a round
-LENGTH = 1 + UNROLLED * STEPS  # frames of a sequence
+FRAMES = UNROLLED * STEPS  # of a round
+LENGTH = 1 + FRAMES  # frames of the shortest sequence
 THRESHOLD_RATE, WEIGHT_RATE = 0.015, 0.03  # Adam's, of the gates' logarithms
 WARM_UP, LAST_RATE, MOST_GRADIENT = 20, 0.05, 5.0
-_UNSEEN = 1 << 20  # rounds from this number on are not trained on
+_UNSEEN = 1 << 20  # sequences from this number on are not trained on
 
 
 class Diverged(Exception):
@@ -38,7 +39,8 @@ class Diverged(Exception):
 @dataclass(frozen=True)
 class Plan:
     """rounds: of STEPS steps. streams: sequences at a time, of all processes. target: share of the MACs, or None:
-    `weight` is their price. contrast: weight of that term; 0 leaves it out. bf16: convolutions in bfloat16.
+    `weight` is their price. contrast: weight of that term; 0 leaves it out. bf16: convolutions in bfloat16. sequence:
+    rounds of each.
     """
 
     rounds: int
@@ -48,6 +50,7 @@ class Plan:
     weight: float
     contrast: float = contrast.WEIGHT
     bf16: bool = False
+    sequence: int = 1
 
 
 @dataclass
@@ -106,6 +109,8 @@ class Trainer:
         self._optimizer = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.98))
         self._parameters = [parameter for group in groups for parameter in group["params"]]
         self._rounds = 0  # done
+        self._state: State = {}  # at the last round's end
+        self._before: Frame | None = None  # the dense network's, of the last frame
         self.log: list[dict] = []
         self._price = FixedPrice(plan.weight) if plan.target is None else TargetPrice(plan.target)
 
@@ -115,7 +120,7 @@ class Trainer:
         """
         if magnitudes:
             with torch.no_grad():
-                features = self._of(self._network, self._sequence(0)[0]).features
+                features = self._of(self._network, self._frames(0, 0)[0]).features
                 means = [feature.abs().mean().view(1) for feature in features.values()]
                 self._processes.average(means)
                 set_thresholds(self._network, dict(zip(features, means)))
@@ -148,21 +153,21 @@ class Trainer:
             self.log.append(entry)
             done(self._rounds, entry)
 
+    @property
+    def at_end(self) -> bool:
+        """Has a sequence come to its end, so that `state` is all that the training goes on from?"""
+        return self._rounds % self._plan.sequence == 0 or self._rounds == self._plan.rounds
+
     def measure(self, rounds: int) -> Measured:
         """On sequences that training does not see."""
         totals: dict[str, list[Tensor]] = {}
         with torch.no_grad():
-            for number in range(_UNSEEN, _UNSEEN + rounds):
-                frames = self._sequence(number)
-                before, state = self._of(self._dense, frames[0]), self._of(self._network, frames[0]).state
-                for frame in frames[1:]:
-                    dense, skipped = self._of(self._dense, frame), self._of(self._network, frame, state)
-                    state = skipped.state
-                    found = self._terms(skipped, dense, before)
-                    passed = {f"passed {name}": counts.sum(0) for name, counts in skipped.passed.items()}
+            for number in range(rounds):
+                for frame in self._begun(_UNSEEN * self._plan.sequence + number):
+                    found, counts = self._seen(frame)
+                    passed = {f"passed {name}": count.sum(0) for name, count in counts.items()}
                     for key, value in {**found, **passed}.items():
                         totals.setdefault(key, []).append(value)
-                    before = dense
         means = {key: torch.stack(values).mean(0) for key, values in totals.items()}
         self._processes.average(list(means.values()))
         passing = {
@@ -173,23 +178,34 @@ class Trainer:
         return Measured(terms.pop("active"), terms, passing)
 
     def _round(self, number: int) -> list[dict[str, float]]:
-        frames = self._sequence(number)
-        with torch.no_grad():
-            before, state = self._of(self._dense, frames[0]), self._of(self._network, frames[0]).state
+        frames = self._begun(number)
         steps = []
         for step in range(STEPS):
-            collected: list[dict[str, Tensor]] = []
-            for frame in frames[1 + UNROLLED * step :][:UNROLLED]:
-                with torch.no_grad():
-                    dense = self._of(self._dense, frame)
-                skipped = self._of(self._network, frame, state)
-                state = skipped.state
-                collected.append(self._terms(skipped, dense, before))
-                before = dense
+            collected = [self._seen(frame)[0] for frame in frames[UNROLLED * step :][:UNROLLED]]
             means = {key: torch.stack([terms[key] for terms in collected]).mean() for key in collected[0]}
             steps.append(self._step(means, STEPS * number + step))
-            state = {name: value.detach() for name, value in state.items()}
+            self._state = {name: value.detach() for name, value in self._state.items()}
         return steps
+
+    def _begun(self, number: int) -> Tensor:
+        """A round's frames, of which the first of a sequence is computed in full."""
+        sequence, part = divmod(number, self._plan.sequence)
+        frames = self._frames(sequence, part)
+        if part:
+            return frames
+        with torch.no_grad():
+            self._before, self._state = self._of(self._dense, frames[0]), self._of(self._network, frames[0]).state
+        return frames[1:]
+
+    def _seen(self, frame: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The next frame of the streams -> its terms, the patches that passed."""
+        with torch.no_grad():
+            dense = self._of(self._dense, frame)
+        skipped = self._of(self._network, frame, self._state)
+        assert self._before is not None
+        terms = self._terms(skipped, dense, self._before)
+        self._before, self._state = dense, skipped.state
+        return terms, skipped.passed
 
     def _of(self, network: SkipNetwork, frame: Tensor, state: State | None = None) -> Frame:
         with torch.autocast(self._processes.device.type, torch.bfloat16, enabled=self._plan.bf16):
@@ -228,9 +244,10 @@ class Trainer:
         cosine = 0.5 * (1 + math.cos(math.pi * step / (STEPS * self._plan.rounds)))
         return min(1.0, (step + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
 
-    def _sequence(self, number: int) -> Tensor:
-        """A round's frames, uint8 [LENGTH, streams of this process, H, W, 3]."""
+    def _frames(self, sequence: int, part: int) -> Tensor:
+        """The frames of a sequence's round, uint8 [count, streams of this process, H, W, 3]."""
         processes, plan = self._processes, self._plan
         streams = range(processes.rank, plan.streams, processes.count)
-        drawn = [excerpt(self._clips, self._crop, LENGTH, (plan.seed, stream, number)) for stream in streams]
+        length, which = 1 + plan.sequence * FRAMES, slice(part and 1 + part * FRAMES, 1 + (part + 1) * FRAMES)
+        drawn = [excerpt(self._clips, self._crop, length, (plan.seed, stream, sequence), which) for stream in streams]
         return torch.from_numpy(np.stack(drawn, 1)).to(processes.device)

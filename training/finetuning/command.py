@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from .weights import Tuned
 
-MEASURED = 4  # rounds that the result is measured on
+MEASURED = 8  # rounds that the result is measured on
+LONGEST = 20  # rounds of a sequence: what is wrong with a cache shows after a hundred frames and more
 NAME = "weights"  # of the course's files
 
 
@@ -97,7 +98,7 @@ def _check(args: argparse.Namespace) -> None:
 def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tuned:
     from patchskip.training.course import Course
     from patchskip.training.sequences import Cropped, read
-    from patchskip.training.trainer import LENGTH, STEPS, Plan
+    from patchskip.training.trainer import FRAMES, LENGTH, STEPS, Plan
 
     from .weights import finetune
 
@@ -115,7 +116,14 @@ def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tu
         for spec in args.source
     ]
     plan = Plan(
-        -(-args.steps // STEPS), args.streams, args.seed, args.target_active, args.budget_weight, 0.0, args.bf16
+        -(-args.steps // STEPS),
+        args.streams,
+        args.seed,
+        args.target_active,
+        args.budget_weight,
+        contrast=0.0,
+        bf16=args.bf16,
+        sequence=min([LONGEST, *((len(clip.frames) - 1) // FRAMES for clip in clips)]),
     )
     course = Course(folder, NAME, _settings(args), processes, quiet, args.target_active)
     return finetune(loading.read(args.model), clips, plan, args.rate, processes, course, MEASURED)
