@@ -21,6 +21,7 @@ from .gate_file import Gate
 from .gates import candidates, gated, given_gates, relative_gates
 from .geometry import Size
 from .graph import Graph
+from .half import PRECISIONS, round_weights
 from .input_size import set_input_size
 from .layers import Layer
 from .masks import patch_of
@@ -130,12 +131,13 @@ def analyse(
     halo: str = "none",
     deform_radius: int = DEFAULT_RADIUS,
     input: str = "float",
+    weights: str = "float32",
     preset: str = "auto",
     name: str = "the model",
     metadata: Mapping | None = None,
 ) -> Analysis:
     """Find out what of a network can skip. The arguments are those of `convert`. Raises PatchskipError."""
-    _check_options(patch, halo, deform_radius, input)
+    _check_options(patch, halo, deform_radius, input, weights)
     loading.check(model, name)
     if input_size is not None:
         model = set_input_size(model, input_size)
@@ -145,6 +147,8 @@ def analyse(
     normalise(graph)
     network = localise(graph)
     fuse(network)
+    if weights == "float16":
+        round_weights(network.layers)
     image = _image(graph, network, name)
     shapes = [graph.shapes.get(output, ()) for output in graph.outputs]
     chosen = preprocess.choose(preset, _size(graph, image), shapes)
@@ -152,15 +156,16 @@ def analyse(
     if input == "u8" and (recipe is None or sum(entry.tensor in graph.inputs for entry in network.entries) > 1):
         raise PatchskipError(f"--input u8 needs a network with one image input of 3 channels; {name} has not")
     how = (image, patch, halo, deform_radius, input, chosen if recipe else None, recipe)
-    return Analysis(model, network, *how, dict(metadata or {}))
+    return Analysis(model, network, *how, {"weights": weights, **(metadata or {})})
 
 
-def _check_options(patch: int, halo: str, deform_radius: int, input: str) -> None:
+def _check_options(patch: int, halo: str, deform_radius: int, input: str, weights: str) -> None:
     if patch < 1 or patch & (patch - 1) or patch > 256:
         raise PatchskipError(f"--patch {patch} is not a power of two from 1 to 256; 16 suits most networks")
     if deform_radius < 0:
         raise PatchskipError(f"--deform-radius {deform_radius} is not a distance; give 0 or more")
-    for option, value, known in (("halo", halo, ("full", "none")), ("input", input, ("float", "u8"))):
+    choices = (("halo", halo, ("full", "none")), ("input", input, ("float", "u8")), ("weights", weights, PRECISIONS))
+    for option, value, known in choices:
         if value not in known:
             raise PatchskipError(f"--{option} {value} is not known; choose {' or '.join(known)}")
 

@@ -14,6 +14,7 @@ from patchskip.runtime.files import atomic_json, atomic_path
 from . import coverage, gate_file, loading, pass_gates
 from .analysis import DEFAULT_RADIUS
 from .convert import DEFAULT_THRESHOLDS, convert
+from .half import PRECISIONS
 from .preprocess import PRESETS
 
 _FRAMES = 8  # of --source, taken for the layers' magnitudes
@@ -69,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="float: the network's own input; u8: the frame itself, uint8 NHWC BGR",
     )
     parser.add_argument(
+        "--weights",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
+        help="float16: the convolutions' are rounded to it, and read as such: large networks are faster (%(default)s)",
+    )
+    parser.add_argument(
         "--preprocess",
         default="auto",
         choices=["auto", *PRESETS],
@@ -101,6 +108,7 @@ def main(args: argparse.Namespace) -> int:
         halo=args.halo,
         deform_radius=DEFAULT_RADIUS if args.deform_radius is None else args.deform_radius,
         input=args.input,
+        weights=args.weights,
         preset=args.preprocess,
         feeds=_frames(args, model) if args.source else None,
         name=args.model,

@@ -38,6 +38,7 @@ def convert(
     halo: str = "none",
     deform_radius: int = DEFAULT_RADIUS,
     input: str = "float",
+    weights: str = "float32",
     preset: str = "auto",
     feeds: Iterable[np.ndarray] | None = None,
     name: str = "the model",
@@ -53,6 +54,7 @@ def convert(
     deform_radius: in delta mode with the full halo, a change is followed as if a deformable convolution's taps were
     moved by at most so many pixels of its input; in exact mode any change reaches all of its output.
     input: "float" keeps the network's input, "u8" takes the frame itself, uint8 [1, H, W, 3] BGR.
+    weights: "float16" rounds those of the convolutions to it: half.py.
     preset: what is done to a frame, of `preprocess.PRESETS`, or "auto".
     feeds: frames, uint8 BGR [H, W, 3] of the input's size, from which magnitudes are taken; generated ones if None.
     metadata: further entries for the model's metadata. Raises PatchskipError.
@@ -72,6 +74,7 @@ def convert(
         halo=halo,
         deform_radius=deform_radius,
         input=input,
+        weights=weights,
         preset=preset,
         name=name,
         metadata=metadata,

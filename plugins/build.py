@@ -28,7 +28,7 @@ FLAGS = (
 ISAS = {
     "x86_64": [
         ("avx512", ["-march=skylake-avx512", "-mprefer-vector-width=512"]),
-        ("avx2", ["-mavx2", "-mfma"]),
+        ("avx2", ["-mavx2", "-mfma", "-mf16c"]),
         ("portable", []),
     ],
     "aarch64": [

@@ -31,6 +31,8 @@ def place(
     digest = metadata.get("source_sha256")
     if digest and digest != loading.sha256(path):
         raise PatchskipError(f"{model.path} was exported from another file than {path}; give that one, or export again")
+    if metadata.get("finetuned"):
+        raise PatchskipError(f"{model.path} has other weights than {path}; calibrate first, and finetune the result")
     if "halo" not in metadata:
         raise PatchskipError(f"{model.path} does not say its halo; export it again with this version")
     entry = model.inputs[0]
@@ -43,6 +45,7 @@ def place(
         patch=patch or metadata["patch"],
         halo=metadata["halo"],
         input="u8" if u8 else "float",
+        weights=metadata.get("weights", "float32"),
         preset=metadata.get("preset") or "auto",
         name=path,
         metadata=kept,

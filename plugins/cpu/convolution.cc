@@ -6,40 +6,43 @@
 #include <new>
 
 #include "common/convolution_attributes.h"
+#include "common/half.h"
 
 namespace patchskip {
 namespace {
 
 constexpr int kLeastWinogradChannels = 16;  // below, the transforms take what the products save
-constexpr int kLeastWinogradPixels = 512;
+constexpr int kLeastWinogradPixels = 512, kLeastWinogradPixelsOfHalves = 2048;
 constexpr int kWinogradValues = 131072;  // of transformed inputs at a time: half of the second-level cache
 constexpr size_t kHeavyWeights = 65536;  // more than a fourth of the second-level cache
 constexpr int kLeastSquares = 6;         // a tile of the matrix product
 constexpr int kMostSquares = WinogradConv::kMostSquares, kMostBlockChannels = WinogradConv::kMostBlockChannels;
 
-// Floats on a cache line's boundary: a vector load never crosses two.
-class Floats {
+// Values on a cache line's boundary: a vector load never crosses two.
+template <typename Value>
+class Aligned {
  public:
   void resize(size_t n) {
     void* memory = nullptr;
-    if (posix_memalign(&memory, 64, (n ? n : 1) * sizeof(float)) != 0) throw std::bad_alloc();
-    values_.reset(static_cast<float*>(memory));
+    if (posix_memalign(&memory, 64, (n ? n : 1) * sizeof(Value)) != 0) throw std::bad_alloc();
+    values_.reset(static_cast<Value*>(memory));
     size_ = n;
     for (size_t i = 0; i < n; ++i) values_.get()[i] = 0;
   }
   void at_least(size_t n) {
     if (size_ < n) resize(n);
   }
-  float* get() const { return values_.get(); }
+  Value* get() const { return values_.get(); }
   size_t size() const { return size_; }
 
  private:
   struct Free {
-    void operator()(float* p) const { std::free(p); }
+    void operator()(Value* p) const { std::free(p); }
   };
-  std::unique_ptr<float, Free> values_;
+  std::unique_ptr<Value, Free> values_;
   size_t size_ = 0;
 };
+typedef Aligned<float> Floats;
 
 class Convolution : public PointwiseConvolution {
  public:
@@ -67,18 +70,20 @@ class Convolution : public PointwiseConvolution {
     const Window& w = conv_.shape.window;
     expect(w.kernel_h * w.kernel_w <= 3072, "a kernel of more than 3072 positions is not supported");
     depthwise_ = !packed_ && conv_.depthwise(in_.channels, out.channels);
+    const float* weights = data<const float>(inputs[1]);
+    halves_ = !depthwise_ && kernels_->halves && suits_halves(weights);
     winograd_ = !packed_ && suits_winograd();
     if (depthwise_) {
-      pack_depthwise(data<const float>(inputs[1]), data<const float>(inputs[2]));
+      pack_depthwise(weights, data<const float>(inputs[2]));
     } else if (winograd_) {
-      pack_winograd(data<const float>(inputs[1]), data<const float>(inputs[2]));
+      pack_winograd(weights, data<const float>(inputs[2]));
     } else {
-      pack_gemm(data<const float>(inputs[1]), data<const float>(inputs[2]));
+      pack_gemm(weights, data<const float>(inputs[2]));
     }
   }
 
   int parts(int threads) const override {
-    if (depthwise_ || conv_.group > 1 || weights_.size() < kHeavyWeights) return 1;
+    if (depthwise_ || conv_.group > 1 || weights_.size() + halves_packed_.size() < kHeavyWeights) return 1;
     const int blocks = kernels_->channel_blocks(out_.channels);
     int parts = std::min(threads, blocks);
     while (blocks % parts != 0 && blocks < 4 * parts) --parts;  // none with much more than another
@@ -126,8 +131,19 @@ class Convolution : public PointwiseConvolution {
     const Window& w = conv_.shape.window;
     return !conv_.transposed && conv_.group == 1 && w.kernel_h == 3 && w.kernel_w == 3 && w.stride_h == 1 &&
            w.stride_w == 1 && w.dilation_h == 1 && w.dilation_w == 1 &&
-           (patch_ % 2 == 0 || (patch_ == 1 && out_.pixels() >= kLeastWinogradPixels)) &&
+           (patch_ % 2 == 0 || (patch_ == 1 && out_.pixels() >= least_winograd_pixels())) &&
            in_.channels >= kLeastWinogradChannels && out_.channels >= kLeastWinogradChannels;
+  }
+
+  int least_winograd_pixels() const { return halves_ ? kLeastWinogradPixelsOfHalves : kLeastWinogradPixels; }
+
+  // Many weights, each of which is a float16 number: they are kept as such, and half as much memory is read.
+  bool suits_halves(const float* weights) const {
+    const Window& w = conv_.shape.window;
+    const size_t count = static_cast<size_t>(out_.channels) * (in_.channels / conv_.group) * w.kernel_h * w.kernel_w;
+    return count >= kHeavyWeights && std::all_of(weights, weights + count, [](float weight) {
+             return float_of_half(half_of_float(weight)) == weight;
+           });
   }
 
   void compute_winograd(const float* x, const Finish& finish, const Segment* segments, int count,
@@ -161,6 +177,7 @@ class Convolution : public PointwiseConvolution {
     c.pad_top = w.pad_top;
     c.pad_left = w.pad_left;
     c.transposed = conv_.transposed;
+    c.halves = halves_;
     c.group = conv_.group;
     c.tap_pixels = tap_pixels_;
     c.bias = bias_.get();
@@ -235,6 +252,18 @@ class Convolution : public PointwiseConvolution {
       phases_[p].weights = packed;
       packed += sizes[p];
     }
+    if (halves_) as_halves();
+  }
+
+  // The packed weights, in the same order.
+  void as_halves() {
+    const float* from = weights_.get();
+    halves_packed_.resize(weights_.size());
+    std::transform(from, from + weights_.size(), halves_packed_.get(), half_of_float);
+    for (GemmPhase& phase : phases_) {
+      phase.weights = halves_packed_.get() + (static_cast<const float*>(phase.weights) - from);
+    }
+    weights_.resize(0);
   }
 
   size_t pack(const float* weights, const std::vector<Tap>& positions, float* packed) const {
@@ -247,10 +276,11 @@ class Convolution : public PointwiseConvolution {
   ConvolutionAttributes conv_;
   const bool packed_;
   const int patch_;
-  bool depthwise_ = false, winograd_ = false;
+  bool depthwise_ = false, winograd_ = false, halves_ = false;
   Plane in_, out_;
   int tap_pixels_ = 1;
   Floats weights_, bias_, zeros_;
+  Aligned<uint16_t> halves_packed_;  // in the place of weights_
   std::vector<std::vector<Tap>> taps_;
   std::vector<GemmPhase> phases_;
 };

@@ -34,6 +34,7 @@ struct Usable {
         __builtin_cpu_supports("avx512dq")) {
       list[count++] = &avx512::kernels;
     }
+    // Every processor with AVX2 has F16C, of which not every compiler can ask.
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list[count++] = &avx2::kernels;
 #elif defined(__aarch64__)
     list[count++] = &neon::kernels;

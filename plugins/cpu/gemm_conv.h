@@ -49,7 +49,8 @@ class Unit {
     // Whole pixels at once, when all their channels are there: the fewer the channels, the more that is worth.
     const bool by_runs = blocks.count == 1 && conv_.group == 1;
     const ptrdiff_t terms = static_cast<ptrdiff_t>(phase_.n_taps) * inputs * kLanes;  // of each vector's sums
-    const float* weights = phase_.weights + terms * blocks.first(blocks.begin(conv_.part));
+    const ptrdiff_t bytes = terms * static_cast<ptrdiff_t>(conv_.halves ? sizeof(uint16_t) : sizeof(float));
+    const char* weights = static_cast<const char*>(phase_.weights) + bytes * blocks.first(blocks.begin(conv_.part));
     for (int group = 0; group < conv_.group; ++group) {
       if (group > 0) shift(inputs);
       for (int b = blocks.begin(conv_.part); b < blocks.end(conv_.part); ++b) {
@@ -64,7 +65,7 @@ class Unit {
         tile.channels = outputs - first < size * kLanes ? outputs - first : size * kLanes;
         tile.clamp = clamp_;
         run_tiles(tile, size, !clamp_.whole && !by_runs);
-        weights += terms * size;
+        weights += bytes * size;
       }
     }
     if (!clamp_.whole && by_runs) finish_runs();
@@ -133,7 +134,7 @@ class Unit {
     for_each_tile(count_, size, [&](int first, int rows) {
       tile.taps = pointers_ + first;
       tile.out = out_ + first;
-      tile_of(size, rows)(tile);
+      (conv_.halves ? tile_of<uint16_t> : tile_of<float>)(size, rows)(tile);
       if (finish) finish_tile(tile, first, rows);
     });
   }

@@ -34,7 +34,7 @@ struct Tap {
 struct GemmPhase {
   const Tap* taps = nullptr;
   int n_taps = 0;
-  const float* weights = nullptr;  // packed by pack_weights
+  const void* weights = nullptr;  // packed by pack_weights: float, or float16 as uint16_t
 };
 
 struct GemmConv {
@@ -44,6 +44,7 @@ struct GemmConv {
   Plane in, out;
   int stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
   bool transposed = false;
+  bool halves = false;  // are the weights float16? The same numbers give the same sums
   int group = 1;
   int tap_pixels = 1;                 // input pixels under one tap
   const float* bias = nullptr;        // padded for each group to whole vectors
@@ -145,6 +146,7 @@ struct Comparison {
 struct Kernels {
   const char* isa;
   int lanes;
+  bool halves;  // can `gemm_conv` read float16 weights?
   // Weights [M, C/group, kh, kw] (or [C, M/group, kh, kw] when transposed), those under the listed kernel positions,
   // packed for `gemm_conv`. Returns the number of floats; packs when `packed` is not null.
   size_t (*pack_weights)(const float* weights, int outputs, int inputs, int group, int kernel_h, int kernel_w,

@@ -5,6 +5,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #if defined(__AVX512F__)
@@ -24,6 +26,24 @@ typedef int32_t IntVec __attribute__((vector_size(PS_LANES * 4)));
 typedef float UnalignedVec __attribute__((vector_size(PS_LANES * 4), aligned(4), may_alias));
 
 inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
+// A vector of float16 numbers, whose bits they are: where the machine has an instruction for it.
+#if defined(__AVX512F__)
+constexpr bool kHalves = true;
+inline Vec load(const uint16_t* p) {
+  return (Vec)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+#elif defined(__AVX2__)
+constexpr bool kHalves = true;
+inline Vec load(const uint16_t* p) {
+  return (Vec)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+#elif defined(__aarch64__)
+constexpr bool kHalves = true;
+inline Vec load(const uint16_t* p) { return (Vec)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+#else
+constexpr bool kHalves = false;
+inline Vec load(const uint16_t*) { return Vec{}; }
+#endif
 inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 inline Vec splat(float s) { return s - Vec{}; }
 

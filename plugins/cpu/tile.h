@@ -58,7 +58,7 @@ struct Tile {
   const float* const* taps;  // [n_taps][stride], from this tile's first pixel
   int stride;
   int n_taps, width;
-  const float* weights;
+  const void* weights;
   const float* bias;
   float* const* out;
   int offset;    // of the block's first channel in a pixel
@@ -66,14 +66,15 @@ struct Tile {
   Clamp clamp;
 };
 
-template <int rows, int block>
+// Weight: float, or uint16_t for the bits of a float16.
+template <int rows, int block, typename Weight>
 void tile_kernel(const Tile& t) {
   Vec sums[rows][block];
   for (int j = 0; j < block; ++j) {
     const Vec bias = load(t.bias + j * kLanes);
     for (int i = 0; i < rows; ++i) sums[i][j] = bias;
   }
-  const float* weights = t.weights;
+  const Weight* weights = static_cast<const Weight*>(t.weights);
   for (int tap = 0; tap < t.n_taps; ++tap) {
     const float* from[rows];
     for (int i = 0; i < rows; ++i) from[i] = t.taps[tap * t.stride + i];
@@ -108,29 +109,33 @@ void tile_kernel(const Tile& t) {
 
 typedef void (*TileKernel)(const Tile&);
 
-template <int block, int rows>
+template <typename Weight, int block, int rows>
 struct FillTable {
   static void fill(TileKernel (*table)[kTileRows + 1]) {
-    table[block][rows] = tile_kernel<rows, block>;
-    FillTable<block, rows - 1>::fill(table);
+    table[block][rows] = tile_kernel<rows, block, Weight>;
+    FillTable<Weight, block, rows - 1>::fill(table);
   }
 };
-template <int block>
-struct FillTable<block, 0> {
-  static void fill(TileKernel (*table)[kTileRows + 1]) { FillTable<block - 1, tile_rows(block - 1)>::fill(table); }
+template <typename Weight, int block>
+struct FillTable<Weight, block, 0> {
+  static void fill(TileKernel (*table)[kTileRows + 1]) {
+    FillTable<Weight, block - 1, tile_rows(block - 1)>::fill(table);
+  }
 };
-template <int rows>
-struct FillTable<0, rows> {
+template <typename Weight, int rows>
+struct FillTable<Weight, 0, rows> {
   static void fill(TileKernel (*)[kTileRows + 1]) {}
 };
 
+template <typename Weight>
 struct TileTable {
   TileKernel kernels[kBlock + 1][kTileRows + 1] = {};
-  TileTable() { FillTable<kBlock, tile_rows(kBlock)>::fill(kernels); }
+  TileTable() { FillTable<Weight, kBlock, tile_rows(kBlock)>::fill(kernels); }
 };
 
+template <typename Weight>
 inline TileKernel tile_of(int block, int rows) {
-  static const TileTable table;
+  static const TileTable<Weight> table;
   return table.kernels[block][rows];
 }
 

@@ -157,7 +157,7 @@ class Squares {
       for_each_tile(count, size, [&](int first, int n) {
         tile.taps = rows + first;
         tile.out = out + first;
-        tile_of(size, n)(tile);
+        tile_of<float>(size, n)(tile);
       });
     }
   }

@@ -4,10 +4,10 @@ import threading
 
 import numpy as np
 import pytest
-from opcases.convolution import ACTIVATIONS, conv
+from opcases.convolution import ACTIVATIONS, conv, transpose
 from opcases.convolution import depthwise as depthwise_conv
 from opcases.fused import separable
-from opcases.implementations import each
+from opcases.implementations import each, on_cpu
 from opcases.local import pool, resize
 from opcases.problems import Problem, float32_values, poison, problem, same_bits
 
@@ -110,6 +110,43 @@ def test_a_nan_in_the_halo_is_read_and_goes_no_further(implementation, patch, ma
     assert 0 < (np.isnan(expected) & case.chosen).sum() < case.chosen.sum()
     assert (np.isnan(found) == np.isnan(expected))[case.chosen].all()
     assert same_bits(found, case.inputs[1])[kept].all()
+
+
+@on_cpu
+@pytest.mark.parametrize(
+    "make",
+    [
+        conv("halves", (5, 7), 96, 80, kernel=(3, 3), stride=(1, 2), mask="checkerboard", in_place=0),
+        conv("halves", (4, 5), 264, 250, kernel=1, mask="single"),
+        conv("halves", (6, 6), 256, 160, kernel=3, group=2, patch=1, mask="checkerboard"),
+        conv("halves", (6, 6), 90, 96, kernel=3, patch=2, mask="checkerboard"),
+        transpose("halves", (5, 4), 80, 72, 4, 2, pads=(1, 1, 1, 1), mask="checkerboard"),
+    ],
+    ids=lambda case: case.name,
+)
+def test_many_weights_that_are_float16_numbers(implementation, make):
+    """Kernels may keep them as such."""
+    case = problem(make)
+    inputs = list(case.inputs)
+    inputs[3] = inputs[3].astype(np.float16).astype(np.float32)
+    assert inputs[3].ndim == 4 and inputs[3].size >= 65536
+    expected = patches.patch_skip(*inputs, **case.attributes)[0]
+    found = implementation.run(case._replace(name=case.name + " of float16", inputs=inputs))[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+@on_cpu
+def test_float16_numbers_give_the_sums_that_they_give_as_float32(implementation, rng):
+    weights = rng.standard_normal((96, 90, 5, 2)).astype(np.float16).astype(np.float32)
+    weights[80:] += 1e-7  # these are none: all of them are float32
+    x, bias = (rng.standard_normal(shape).astype(np.float32) for shape in ((1, 8, 7, 90), (96,)))
+    found = []
+    for outputs in (80, 96):
+        attributes = dict(op_type="Conv", patch=2, kernel_shape=[5, 2], pads=[2, 0, 2, 1])
+        y = poison((1, 8, 7, outputs))
+        inputs = [np.ones((4, 4), np.int32), y, x, weights[:outputs], bias[:outputs]]
+        found.append(implementation.run(call("PatchSkip", attributes, inputs, [y], {0: 1}))[0][..., :80])
+    assert same_bits(*found).all()
 
 
 @each

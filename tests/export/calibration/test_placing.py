@@ -42,3 +42,10 @@ def test_another_network(few, demo, frames, tmp_path):
     model.metadata["source_sha256"] = "0"
     with pytest.raises(PatchskipError, match="exported from another file"):
         place(demo / "network.onnx", model, gates, None, frames)
+
+
+def test_weights_that_were_trained_since(few, demo, frames):
+    model, gates = few
+    model.metadata["finetuned"] = True
+    with pytest.raises(PatchskipError, match="has other weights than .*; calibrate first, and finetune the result"):
+        place(demo / "network.onnx", model, gates, None, frames)

@@ -62,7 +62,13 @@ FLOAT16 = [
     Implementation("cuda-f16", Gpu, "float16", _has_activations),
 ]
 
-each = pytest.mark.parametrize("implementation", IMPLEMENTATIONS, ids=lambda implementation: implementation.name)
+
+def _each(implementations):
+    return pytest.mark.parametrize("implementation", implementations, ids=lambda implementation: implementation.name)
+
+
+each = _each(IMPLEMENTATIONS)
+on_cpu = _each([one for one in IMPLEMENTATIONS if not one.name.startswith("cuda")])
 
 # (implementation's name, case's name): why it is known to differ.
 KNOWN_DIFFERENCES = {
