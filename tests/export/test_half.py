@@ -31,7 +31,8 @@ def test_convolutions_are_rounded_and_biases_are_not():
         else:
             np.testing.assert_array_equal(after[name], value)
     metadata = json.loads(half.metadata_props[0].value)
-    assert metadata["weights"] == "float16" and sum(not is_rounded(value) for value in before.values() if value.ndim == 4) > 5
+    assert metadata["weights"] == "float16"
+    assert sum(not is_rounded(value) for value in before.values() if value.ndim == 4) > 5
 
 
 def test_what_float16_cannot_hold_stays():
