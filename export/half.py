@@ -27,7 +27,3 @@ def rounded(weights: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         found = weights.astype(np.float16).astype(np.float32)
     return found if np.isfinite(found).all() else weights
-
-
-def is_rounded(weights: np.ndarray) -> bool:
-    return np.array_equal(rounded(weights), weights)

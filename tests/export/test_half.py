@@ -9,11 +9,15 @@ from onnx import numpy_helper
 
 from patchskip.benchmarks.demo_network import build
 from patchskip.export import convert
-from patchskip.export.half import is_rounded, round_weights, rounded
+from patchskip.export.half import round_weights, rounded
 from patchskip.export.layers import Layer
 from patchskip.runtime.errors import PatchskipError
 
 SIZE = (96, 128)
+
+
+def is_rounded(value):
+    return np.array_equal(value.astype(np.float16), value)
 
 
 def constants(model):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import numpy_helper
 
-from patchskip.export.half import is_rounded, rounded
+from patchskip.export.half import rounded
 from patchskip.training.course import Course
 from patchskip.training.processes import Processes
 from patchskip.training.sequences import Clip
@@ -59,15 +59,16 @@ def finetune(
 
 
 def with_weights(model: onnx.ModelProto, network: SkipNetwork) -> onnx.ModelProto:
-    """The model with the network's weights in the place of its own, rounded where those are float16 numbers."""
+    """The model with the network's weights in the place of its own, rounded as its own were."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    weights = network.weights()
+    weights, half = network.weights(), network.metadata.get("weights") == "float16"
     for tensor in result.graph.initializer:
         if tensor.name in weights:
             value = weights[tensor.name].detach().cpu().numpy()
-            half = is_rounded(numpy_helper.to_array(tensor))
-            tensor.CopyFrom(numpy_helper.from_array(rounded(value) if half else value, tensor.name))
+            if half and value.ndim == 4:
+                value = rounded(value)
+            tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
     entry = next(entry for entry in result.metadata_props if entry.key == "patchskip")
     entry.value = json.dumps({**json.loads(entry.value), "finetuned": True})
     return result

@@ -34,6 +34,20 @@ def test_weights_come_back_into_an_export(rng):
             )
 
 
+def test_weights_of_float16_stay_so(rng):
+    gates = {"images": Gate(0.1, 4)}
+    analysis = analyse(build(SIZE), input="u8", weights="float16")
+    network = trainable(analysis, gates, "")
+    with torch.no_grad():
+        for weight in network.weights().values():
+            weight.copy_(torch.from_numpy(rng.standard_normal(weight.shape).astype(np.float32)))
+    for tensor in with_weights(analysis.emit(gates), network).graph.initializer:
+        value, given = numpy_helper.to_array(tensor), network.weights().get(tensor.name)
+        if given is not None:
+            wanted = given.half().float() if value.ndim == 4 else given
+            np.testing.assert_array_equal(value, wanted.detach().numpy())
+
+
 @pytest.mark.slow
 def test_it_comes_nearer_to_the_dense_network(rng):
     """From weights that were disturbed, under a gate that lets everything pass."""
