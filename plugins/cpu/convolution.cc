@@ -12,7 +12,7 @@ namespace patchskip {
 namespace {
 
 constexpr int kLeastWinogradChannels = 16;  // below, the transforms take what the products save
-constexpr int kLeastWinogradPixels = 512, kLeastWinogradPixelsOfHalves = 2048;
+constexpr int kLeastWinogradPixels = 512;
 constexpr int kWinogradValues = 131072;  // of transformed inputs at a time: half of the second-level cache
 constexpr size_t kHeavyWeights = 65536;  // more than a fourth of the second-level cache
 constexpr int kLeastSquares = 6;         // a tile of the matrix product
@@ -131,11 +131,9 @@ class Convolution : public PointwiseConvolution {
     const Window& w = conv_.shape.window;
     return !conv_.transposed && conv_.group == 1 && w.kernel_h == 3 && w.kernel_w == 3 && w.stride_h == 1 &&
            w.stride_w == 1 && w.dilation_h == 1 && w.dilation_w == 1 &&
-           (patch_ % 2 == 0 || (patch_ == 1 && out_.pixels() >= least_winograd_pixels())) &&
+           (patch_ % 2 == 0 || (patch_ == 1 && out_.pixels() >= kLeastWinogradPixels)) &&
            in_.channels >= kLeastWinogradChannels && out_.channels >= kLeastWinogradChannels;
   }
-
-  int least_winograd_pixels() const { return halves_ ? kLeastWinogradPixelsOfHalves : kLeastWinogradPixels; }
 
   // Many weights, each of which is a float16 number: they are kept as such, and half as much memory is read.
   bool suits_halves(const float* weights) const {
