@@ -13,7 +13,7 @@ from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json
 
-from .options import TOLERANCE, described, require, require_torch
+from .options import add_course, add_sources, check, described, place_of, reached, require_torch
 
 if TYPE_CHECKING:
     from .trainer import Measured
@@ -25,34 +25,20 @@ WHOLE = 320 * 320  # pixels: up to this size the whole picture is trained on
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="NET.onnx", help="an ONNX network; it stays as it is")
-    parser.add_argument("--source", metavar="VIDEO", action="append", required=True, help="may be given several times")
-    parser.add_argument(
-        "--part",
-        nargs=2,
-        type=float,
-        default=(0.0, 1.0),
-        metavar=("FROM", "TO"),
-        help="of every source, in shares: 0 0.5 leaves the second half for tests",
-    )
+    add_sources(parser)
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="default: NET with the ending .gates.npz")
     parser.add_argument("--input-size", nargs=2, type=int, metavar=("H", "W"), help="of the network's picture")
     parser.add_argument("--crop", nargs=2, type=int, metavar=("H", "W"), help="of it, that is trained on (half of it)")
-    budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--target-active", type=float, metavar="A", help="share of the multiplications to end with")
-    budget.add_argument("--budget-weight", type=float, default=0.3, metavar="W", help="their price, if no target (0.3)")
-    parser.add_argument("--steps", type=int, default=1000, metavar="N", help="of training (%(default)s)")
     parser.add_argument("--gates", metavar="START.npz", help="gates to begin with")
     parser.add_argument("--patch", type=int, default=16, help="as for export (%(default)s)")
     parser.add_argument("--halo", choices=["full", "none"], default="none", help="as for export (%(default)s)")
     parser.add_argument("--preprocess", default="auto", choices=["auto", *PRESETS], help="as for export")
-    parser.add_argument("--streams", type=int, default=4, metavar="N", help="sequences at a time (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="the same gives the same gates (%(default)s)")
-    parser.add_argument("--threads", type=int, metavar="N", help="of PyTorch, in each process")
+    add_course(parser, weight=0.3, steps=1000, streams=4, learned="gates")
 
 
 def main(args: argparse.Namespace) -> int:
     """Train, write the gates. -> exit status: 1 when the target is not reached, or the training diverges."""
-    _check(args)
+    check(args, "patchskip train")
     require_torch()
     from .processes import Processes, reproducible
 
@@ -60,19 +46,6 @@ def main(args: argparse.Namespace) -> int:
     with Processes() as processes:
         processes.require_shared(args.streams)
         return _train(args, processes)
-
-
-def _check(args: argparse.Namespace) -> None:
-    checks = (
-        ("target-active", args.target_active, args.target_active is None or 0 < args.target_active <= 1),
-        ("budget-weight", args.budget_weight, 0 <= args.budget_weight < float("inf")),
-        ("part", args.part, 0 <= args.part[0] < args.part[1] <= 1),
-        ("steps", args.steps, args.steps > 0),
-        ("streams", args.streams, args.streams > 0),
-        ("threads", args.threads, args.threads is None or args.threads > 0),
-        ("seed", args.seed, args.seed >= 0),
-    )
-    require(checks, "patchskip train")
 
 
 def _train(args: argparse.Namespace, processes) -> int:
@@ -83,9 +56,7 @@ def _train(args: argparse.Namespace, processes) -> int:
 
     output = args.output or os.path.splitext(args.model)[0] + ".gates.npz"
     folder, quiet = os.path.splitext(output)[0] + ".checkpoint", args.quiet or not processes.writes
-    place = os.path.dirname(os.path.abspath(output))
-    if not os.path.isdir(place):
-        raise PatchskipError(f"cannot write {output}: there is no folder {place}; make it first")
+    place = place_of(output)
     analysis, size, crop = _analysis(args)
     start = gate_file.read(args.gates) if args.gates else None
     network = trainable(analysis, start, args.gates or "")
@@ -119,7 +90,7 @@ def _result(output: str, gates: Mapping[str, Gate], measured: Measured, target: 
         "output": output,
         "active_macs": measured.active,
         "target_active": target,
-        "reached": target is None or measured.active <= TOLERANCE * target,
+        "reached": reached(target, measured.active),
         "terms": measured.terms,
         "gates": {
             name: {"threshold": gate.threshold, "passing": measured.passing[name]} for name, gate in gates.items()

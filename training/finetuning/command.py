@@ -13,7 +13,16 @@ from patchskip.export.command import save
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json
 from patchskip.runtime.run import add_crop, read_crop
-from patchskip.training.options import TOLERANCE, described, require, require_torch
+from patchskip.training.options import (
+    add_course,
+    add_sources,
+    check,
+    described,
+    place_of,
+    reached,
+    require,
+    require_torch,
+)
 
 if TYPE_CHECKING:
     from patchskip.training.processes import Processes
@@ -23,32 +32,19 @@ if TYPE_CHECKING:
 MEASURED = 8  # rounds that the result is measured on
 LONGEST = 20  # rounds of a sequence: what is wrong with a cache shows after a hundred frames and more
 NAME = "weights"  # of the course's files
+COMMAND = "patchskip finetune"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="what `patchskip export --gate delta --input u8` wrote")
-    parser.add_argument("--source", metavar="VIDEO", action="append", required=True, help="may be given several times")
-    parser.add_argument(
-        "--part",
-        nargs=2,
-        type=float,
-        default=(0.0, 1.0),
-        metavar=("FROM", "TO"),
-        help="of every source, in shares: 0 0.5 leaves the second half for tests",
-    )
+    add_sources(parser)
     add_crop(parser, "of a pose network, the part of the frame that it looks at (default: all of it)")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the model with the weights trained")
-    budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--target-active", type=float, metavar="A", help="share of the multiplications to end with")
-    budget.add_argument("--budget-weight", type=float, default=0.2, metavar="W", help="their price, if no target (0.2)")
-    parser.add_argument("--steps", type=int, default=300, metavar="N", help="of training (%(default)s)")
-    parser.add_argument("--streams", type=int, default=2, metavar="N", help="sequences at a time (%(default)s)")
     parser.add_argument(
         "--rate", type=float, default=3e-4, help="of learning: by which share a step moves the weights (%(default)s)"
     )
     parser.add_argument("--bf16", action="store_true", help="bfloat16: less time on hardware that has it")
-    parser.add_argument("--seed", type=int, default=0, help="the same gives the same weights (%(default)s)")
-    parser.add_argument("--threads", type=int, metavar="N", help="of PyTorch, in each process")
+    add_course(parser, weight=0.2, steps=300, streams=2, learned="weights")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -73,24 +69,13 @@ def main(args: argparse.Namespace) -> int:
                 )
         if tuned and processes.writes:
             _report(args, tuned, folder)
-    return 0 if tuned and tuned.better and _reached(args, tuned) else 1
+    return 0 if tuned and tuned.better and reached(args.target_active, tuned.after.active) else 1
 
 
 def _check(args: argparse.Namespace) -> None:
-    checks = (
-        ("target-active", args.target_active, args.target_active is None or 0 < args.target_active <= 1),
-        ("budget-weight", args.budget_weight, 0 <= args.budget_weight < float("inf")),
-        ("part", args.part, 0 <= args.part[0] < args.part[1] <= 1),
-        ("rate", args.rate, 0 < args.rate < float("inf")),
-        ("steps", args.steps, args.steps > 0),
-        ("streams", args.streams, args.streams > 0),
-        ("threads", args.threads, args.threads is None or args.threads > 0),
-        ("seed", args.seed, args.seed >= 0),
-    )
-    require(checks, "patchskip finetune")
-    place = os.path.dirname(os.path.abspath(args.output))
-    if not os.path.isdir(place):
-        raise PatchskipError(f"cannot write {args.output}: there is no folder {place}; make it first")
+    check(args, COMMAND)
+    require([("rate", args.rate, 0 < args.rate < float("inf"))], COMMAND)
+    place_of(args.output)
     if os.path.exists(args.output) and os.path.exists(args.model) and os.path.samefile(args.output, args.model):
         raise PatchskipError(f"the output {args.output} is the model itself; give another name")
 
@@ -109,7 +94,7 @@ def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tu
     if others or entry["dtype"] != "uint8":
         raise PatchskipError(f"{args.model} does not take a frame as it is; export it with --input u8")
     quiet = args.quiet or not processes.writes
-    size, place = tuple(entry["shape"][1:3]), os.path.dirname(os.path.abspath(args.output))
+    size, place = tuple(entry["shape"][1:3]), place_of(args.output)
     region = read_crop(args.crop)
     clips = [
         read(spec, Cropped(spec, region, size, metadata["preprocess"]), tuple(args.part), LENGTH, place, quiet)
@@ -139,11 +124,8 @@ def _settings(args: argparse.Namespace) -> dict:
     }
 
 
-def _reached(args: argparse.Namespace, tuned: Tuned) -> bool:
-    return args.target_active is None or tuned.after.active <= TOLERANCE * args.target_active
-
-
 def _report(args: argparse.Namespace, tuned: Tuned, folder: str) -> None:
+    met = reached(args.target_active, tuned.after.active)
     if tuned.better:
         save(tuned.model, args.output)
     if args.json:
@@ -151,13 +133,17 @@ def _report(args: argparse.Namespace, tuned: Tuned, folder: str) -> None:
             name: {"active_macs": measured.active, "terms": measured.terms}
             for name, measured in (("before", tuned.before), ("after", tuned.after))
         }
-        result = {"target_active": args.target_active, "reached": _reached(args, tuned), "better": tuned.better}
+        result = {
+            "target_active": args.target_active,
+            "reached": met,
+            "better": tuned.better,
+        }
         atomic_json(args.json, {"output": args.output if tuned.better else None, **result, **found})
     if args.quiet or args.json == "-":
         return
     for name, measured in (("before", tuned.before), ("after", tuned.after)):
         print(f"{name}: {described(measured)}")
-    if not _reached(args, tuned):
+    if not met:
         print(f"the target of {args.target_active:.2%} is not reached; this is the nearest")
     print(f"wrote {args.output}" if tuned.better else "that is no better: no model was written")
     print(f"the training's course is in {folder}")
