@@ -71,8 +71,8 @@ class Convolution : public PointwiseConvolution {
     expect(w.kernel_h * w.kernel_w <= 3072, "a kernel of more than 3072 positions is not supported");
     depthwise_ = !packed_ && conv_.depthwise(in_.channels, out.channels);
     const float* weights = data<const float>(inputs[1]);
-    halves_ = !depthwise_ && kernels_->halves && suits_halves(weights);
     winograd_ = !packed_ && suits_winograd();
+    halves_ = !depthwise_ && !winograd_ && kernels_->halves && suits_halves(weights);
     if (depthwise_) {
       pack_depthwise(weights, data<const float>(inputs[2]));
     } else if (winograd_) {
