@@ -10,6 +10,7 @@ import onnx
 
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json, atomic_path
+from patchskip.runtime.run import add_crop, read_crop
 
 from . import coverage, gate_file, loading, pass_gates
 from .analysis import DEFAULT_RADIUS
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"delta, --halo full: how far a deformable convolution's offsets are followed ({DEFAULT_RADIUS})",
     )
     parser.add_argument("--source", metavar="VIDEO", help="delta: take the layers' means from these frames")
+    add_crop(parser, "the part of --source's frames that a network of poses sees (default: all of it)")
     parser.add_argument(
         "--input",
         choices=["float", "u8"],
@@ -91,6 +93,8 @@ def main(args: argparse.Namespace) -> int:
         )
     if args.deform_radius is not None and (args.gate == "exact" or args.halo == "none"):
         raise PatchskipError("--deform-radius is for --gate delta --halo full; nothing else follows offsets so far")
+    if args.crop and not args.source:
+        raise PatchskipError("--crop is a part of --source's frames; give --source VIDEO too")
     if args.gates and (args.threshold is not None or args.source):
         raise PatchskipError("--gates holds the thresholds; leave --threshold and --source out")
     output = args.output or os.path.splitext(args.model)[0] + ".patchskip.onnx"
@@ -132,14 +136,17 @@ def save(model: onnx.ModelProto, path: str) -> None:
 
 
 def _frames(args: argparse.Namespace, model: onnx.ModelProto):
-    """Frames of --source, at the network's size."""
+    """Frames of --source, or the --crop of them, at the network's size."""
     from patchskip.runtime import opencv
     from patchskip.runtime.sources import open_source
+    from patchskip.runtime.tasks.crop import Crop
 
     cv2 = opencv.load()
     constants = {tensor.name for tensor in model.graph.initializer}
     shapes = [v.type.tensor_type.shape.dim for v in model.graph.input if v.name not in constants]
     sizes = [(dims[2].dim_value, dims[3].dim_value) for dims in shapes if len(dims) == 4]
     height, width = args.input_size or max(sizes, key=lambda size: size[0] * size[1])
+    region = read_crop(args.crop)
+    crop = Crop((height, width), region, moving=False)
     for frame in itertools.islice(open_source(args.source), _FRAMES):
-        yield cv2.resize(frame, (width, height))
+        yield cv2.resize(crop(frame) if region else frame, (width, height))

@@ -53,8 +53,8 @@ class Stream:
         try:
             if self._failed:
                 raise PatchskipError("this stream failed on an earlier frame ({}); call reset()".format(self._failed))
-            if len(inputs) != len(self._order):
-                self._check_names(inputs)
+            if not isinstance(inputs, dict) or len(inputs) != len(self._order):
+                self._refuse(inputs)
             start = time.perf_counter()
             arrays = [self._take(name, inputs) for name in self._order]
             try:
@@ -140,7 +140,7 @@ class Stream:
         """-> one input as a C-contiguous array, checked."""
         array = inputs.get(name)
         if array is None:
-            self._check_names(inputs)
+            self._refuse(inputs)
         shape, dtype = self._inputs[name]
         if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
             raise PatchskipError(
@@ -152,9 +152,10 @@ class Stream:
             raise PatchskipError("the input {} holds NaN; clean the frame before infer()".format(name))
         return np.ascontiguousarray(array)
 
-    def _check_names(self, inputs):
+    def _refuse(self, inputs):
+        given = sorted(inputs) if isinstance(inputs, dict) else _describe(inputs)
         raise PatchskipError(
-            "the inputs given are {}, the model takes {}; use its names".format(sorted(inputs), self._order)
+            "the inputs given are {}, the model takes {}; give a dict with these names".format(given, self._order)
         )
 
 

@@ -91,6 +91,27 @@ def test_means_from_a_video(file, tmp_path):
     assert run("export", file, "--gate", "delta", "--source", "synthetic://?frames=3&size=64x48", "--quiet") == 0
 
 
+def test_means_from_a_part_of_a_video(file, tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    rng = np.random.default_rng(0)
+    for folder in ("whole", "part"):
+        (tmp_path / folder).mkdir()
+    for number in range(3):
+        frame = rng.integers(0, 256, (40, 60, 3), np.uint8)
+        frame[:, 30:] //= 8
+        cv2.imwrite(str(tmp_path / "whole" / f"{number}.png"), frame)
+        cv2.imwrite(str(tmp_path / "part" / f"{number}.png"), frame[4:34, 30:60])
+
+    def threshold(*words):
+        assert run("export", file, "--gate", "delta", "--quiet", *words) == 0
+        node = next(n for n in onnx.load(tmp_path / "net.patchskip.onnx").graph.node if n.name == "stem")
+        return next(a.f for a in node.attribute if a.name == "threshold")
+
+    part = threshold("--source", tmp_path / "part")
+    assert threshold("--source", tmp_path / "whole", "--crop", "30,4,30,30") == part
+    assert threshold("--source", tmp_path / "whole") != part
+
+
 # -- what can be wrong: name -> (what is done to the file, further arguments, words of the message)
 
 
@@ -163,6 +184,8 @@ BAD = {
     "gates file": (_bad_gates, ["--gate", "delta", "--gates", "gates.npz"], "gates.npz"),
     "no gates file": (_nothing, ["--gate", "delta", "--gates", "none.npz"], "none.npz"),
     "no source": (_nothing, ["--gate", "delta", "--source", "none.avi"], "none.avi"),
+    "a crop of nothing": (_nothing, ["--gate", "delta", "--crop", "0,0,8,8"], "give --source"),
+    "no crop": (_nothing, ["--gate", "delta", "--source", "synthetic://?frames=3", "--crop", "8,8"], "--crop 8,8"),
     "input size": (_nothing, ["--input-size", "0", "5"], "1 or more"),
     "same file": (_nothing, ["-o", "net.onnx"], "is the network itself"),
     "no folder": (_nothing, ["-o", "none/out.onnx"], "no folder"),
