@@ -44,6 +44,9 @@ class Tuned:
     after: list[Point] = field(default_factory=list)
 
 
+Candidate = tuple[dict[str, Gate], Point]
+
+
 class Tuning:
     def __init__(self, gates: Gates, start: Mapping[str, Gate], evaluator: Evaluator, goal: Goal, say: Callable):
         self._names = list(start)
@@ -60,22 +63,26 @@ class Tuning:
             self._say(f"  {self._describe(point)}")
         price = self._price(before)
         best = min(before, key=price)
+        met = self._with_gates(before)
         if cells:
-            best = self._choose_cells(best, price)
+            best = self._choose_cells(best, price, met)
         if 1 < len(self._groups) < len(self._names):
             self._say("groups of gates")
             best = self._descend(best, self._groups, price, rounds // 2)
+            met += self._with_gates([best])
             rounds -= rounds // 2
         self._say("each threshold by itself")
         best = self._descend(best, np.eye(len(self._names)), price, rounds)
         after = search.ladder(self._measure, best.x, self._goal.crossed, step=0.25)
-        best = self._nearest([best, *after])
-        tuned = Tuned(self._gates(best.x), best, self._goal.reached(best), before, after)
-        self._say(f"chosen: {self._describe(best)}")
-        return tuned
+        # An error is rough: what the search came by may reach the goal where nothing on the last ladder does for less.
+        gates, chosen = self._nearest([*met, *self._with_gates([best, *after])])
+        self._say(f"chosen: {self._describe(chosen)}")
+        return Tuned(gates, chosen, self._goal.reached(chosen), before, after)
 
-    def _choose_cells(self, best: Point, price: Price) -> Point:
-        """Finer cells, if they are better at one of a few factors for the picture's and for the layers' thresholds."""
+    def _choose_cells(self, best: Point, price: Price, met: list[Candidate]) -> Point:
+        """Finer cells, if they are better at one of a few factors for the picture's and for the layers' thresholds.
+        What is better is added to `met`.
+        """
         pictures, layers = np.array(self._pictures, float), np.array([not picture for picture in self._pictures], float)
         near, far = np.log([1.0, 1.4, 2.0]), np.log([0.7, 1.0, 1.4])
         for picture, sides in ((False, (1,)), (True, (4, 2, 1))):
@@ -93,6 +100,7 @@ class Tuning:
                     self._cells = kept
                     break
                 best = found
+                met += self._with_gates([best])
         return best
 
     def _descend(self, start: Point, groups: np.ndarray, price: Price, rounds: int) -> Point:
@@ -118,13 +126,22 @@ class Tuning:
         results = self._evaluator([self._gates(x) for x in xs])
         return [Point(x, max(result.active, LEAST_ACTIVE), result.error) for x, result in zip(xs, results)]
 
-    def _nearest(self, points: Sequence[Point]) -> Point:
+    def _with_gates(self, points: Sequence[Point]) -> list[Candidate]:
+        """With the cells as they are now."""
+        return [(self._gates(point.x), point) for point in points]
+
+    def _nearest(self, candidates: Sequence[Candidate]) -> Candidate:
         """The best that reaches the goal, or the nearest to it."""
-        goal = self._goal
-        good = [point for point in points if goal.reached(point)]
-        if goal.kind == "error":
-            return min(good, key=lambda p: p.active) if good else min(points, key=lambda p: p.error)
-        return min(good, key=lambda p: p.error) if good else min(points, key=lambda p: p.active)
+
+        def active(candidate: Candidate) -> float:
+            return candidate[1].active
+
+        def error(candidate: Candidate) -> float:
+            return candidate[1].error
+
+        asked, saved = (error, active) if self._goal.kind == "error" else (active, error)
+        good = [candidate for candidate in candidates if self._goal.reached(candidate[1])]
+        return min(good, key=saved) if good else min(candidates, key=asked)
 
     def _price(self, points: Sequence[Point]) -> Price:
         target = self._goal.value
