@@ -17,6 +17,9 @@ constexpr int kBlock = 2;
 constexpr int tile_rows(int block) { return block == 2 ? 6 : 8; }
 #endif
 constexpr int kTileRows = 12;  // of any block
+// For how many terms ahead of a sum's present one the weights are asked for. Where few pixels are active they are read
+// for one or two tiles only, from far.
+constexpr int kTermsAhead = 32;
 
 // The channel blocks of one group: as few as can be, of sizes that differ by at most one vector.
 struct Blocks {
@@ -66,6 +69,14 @@ struct Tile {
   Clamp clamp;
 };
 
+// Asks for `bytes` from `values` on.
+template <size_t bytes>
+inline void fetch(const void* values) {
+  constexpr size_t kLine = 64;
+#pragma GCC unroll 4
+  for (size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(static_cast<const char*>(values) + at);
+}
+
 // Weight: float, or uint16_t for the bits of a float16.
 template <int rows, int block, typename Weight>
 void tile_kernel(const Tile& t) {
@@ -82,6 +93,7 @@ void tile_kernel(const Tile& t) {
       Vec w[block];
 #pragma GCC unroll 4
       for (int j = 0; j < block; ++j) w[j] = load(weights + j * kLanes);
+      if (block > 1) fetch<block * kLanes * sizeof(Weight)>(weights + kTermsAhead * block * kLanes);
 #pragma GCC unroll 12
       for (int i = 0; i < rows; ++i) {
         const Vec x = splat(from[i][k]);
