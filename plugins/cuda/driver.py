@@ -130,6 +130,10 @@ class Device(object):
 
     def __del__(self):
         if self._context:
+            current = ctypes.c_void_p()
+            self._call.quietly("cuCtxGetCurrent", ctypes.byref(current))
+            if current.value == self._context:  # it would stay so when it is destroyed, and fail whatever comes next
+                self._call.quietly("cuCtxSetCurrent", None)
             self._call.quietly("cuDevicePrimaryCtxRelease", self._device)
 
 
@@ -203,7 +207,8 @@ class Stream(object):
 
     def fill32(self, address, word, count):
         """`count` words of 32 bits."""
-        self._gpu.call("filling memory", "cuMemsetD32Async", address, word, count, self.handle)
+        if count:  # a driver may refuse to fill nothing
+            self._gpu.call("filling memory", "cuMemsetD32Async", address, word, count, self.handle)
 
     def launch(self, function, launch):
         """function: of a Module. launch: planning.Launch; its parameters are copied before this returns."""

@@ -23,6 +23,7 @@ FUNCTIONS = {
     "cuDeviceTotalMem_v2": [OUT_SIZE, NUMBER],
     "cuDevicePrimaryCtxRetain": [OUT_ADDRESS, NUMBER],
     "cuDevicePrimaryCtxRelease": [NUMBER],
+    "cuCtxGetCurrent": [OUT_ADDRESS],
     "cuCtxSetCurrent": [ADDRESS],
     "cuCtxSynchronize": [],
     "cuMemGetInfo_v2": [OUT_SIZE, OUT_SIZE],

@@ -1,5 +1,6 @@
 """The CUDA driver by ctypes, on the emulated one."""
 
+import ctypes
 import gc
 
 import numpy as np
@@ -85,6 +86,22 @@ def test_fill_and_copy(gpu):
         stream.download(found, b.address)
         stream.synchronize()
         assert np.isnan(found).all()
+
+
+def test_nothing_to_fill(gpu):
+    stream = gpu.stream()
+    stream.fill32(gpu.allocate(0).address, NAN, 0)
+    stream.synchronize()
+
+
+def test_a_device_that_is_dropped_leaves_no_context_behind(monkeypatch):
+    monkeypatch.setenv("PATCHSKIP_LIBCUDA", emulator.library())
+    gpu, current = driver.device(), ctypes.c_void_p()
+    gpu.use()
+    get = ctypes.CDLL(emulator.library()).cuCtxGetCurrent
+    assert get(ctypes.byref(current)) == 0 and current.value
+    del gpu
+    assert get(ctypes.byref(current)) == 0 and current.value is None
 
 
 def test_time_passes(gpu):
