@@ -18,7 +18,7 @@ class Frames:
     """
 
     def __init__(self, planned: Planned, gpu):
-        self._gpu, self._stream, self._nodes = gpu, gpu.stream(), planned.nodes
+        self._gpu, self._stream = gpu, gpu.stream()
         self._types = planned.nodes[-1].types
         states = planned.metadata["states"]
         self.states = [state["output"] for state in states]
@@ -26,24 +26,19 @@ class Frames:
         for tensor in planned.model.graph.initializers:
             if tensor.name in self._types:
                 self._upload(tensor.name, np.ascontiguousarray(tensor.array()))
-        written = [name for node in self._nodes for name in node.outputs]
+        written = [name for node in planned.nodes for name in node.outputs]
         for name in [value.name for value in planned.model.graph.inputs] + written:
             self._buffers.setdefault(name, gpu.allocate(-(-self._size(name) // WORD) * WORD))
         for state in states:
             self._buffers[state["input"]] = self._buffers[state["output"]]
-        self._workspace = gpu.allocate(max(node.plan.workspace_bytes for node in self._nodes))
-        self._functions: dict[str, driver.Function] = {}
-        self._module = gpu.module(compile.cubin(gpu.sm))
-        self.launches = sum(len(self._launches_of(node)) for node in self._nodes)
+        self._workspace = gpu.allocate(max(node.plan.workspace_bytes for node in planned.nodes))
+        launches = [launch for node in planned.nodes for launch in self._launches_of(node)]
+        self.launches = len(launches)
+        module = gpu.module(compile.cubin(gpu.sm))
+        # Before the capture: a driver may load a kernel, and allocate, when it is asked for it.
+        self._functions = {launch.kernel: module.function(launch.kernel) for launch in launches}
         with self._stream.capture() as self._graph:
-            self.launch_each()
-
-    def launch_each(self):
-        """Every kernel of a frame by a call of its own."""
-        for node in self._nodes:
-            for launch in self._launches_of(node):
-                if launch.kernel not in self._functions:
-                    self._functions[launch.kernel] = self._module.function(launch.kernel)
+            for launch in launches:
                 self._stream.launch(self._functions[launch.kernel], launch)
 
     def reset(self):

@@ -130,16 +130,17 @@ def test_a_graph_replays_what_was_captured(driver):
 @pytest.mark.parametrize(
     "forbidden",
     [
-        lambda driver, stream: driver.status("cuStreamSynchronize", stream),
-        lambda driver, stream: driver.status("cuCtxSynchronize"),
-        lambda driver, stream: driver.status("cuMemAlloc_v2", byref(ctypes.c_void_p()), ctypes.c_size_t(4)),
+        lambda driver, stream, _: driver.status("cuStreamSynchronize", stream),
+        lambda driver, stream, _: driver.status("cuCtxSynchronize"),
+        lambda driver, stream, _: driver.status("cuMemAlloc_v2", byref(ctypes.c_void_p()), ctypes.c_size_t(4)),
+        lambda driver, stream, module: driver.status("cuModuleGetFunction", byref(ctypes.c_void_p()), module, b"copy"),
     ],
-    ids=["stream", "context", "memory"],
+    ids=["stream", "context", "memory", "kernel"],
 )
 def test_a_capture_forbids_to_wait_and_to_allocate(driver, forbidden):
-    stream = driver.create("cuStreamCreate", 0)
+    stream, module = driver.create("cuStreamCreate", 0), driver.create("cuModuleLoadData", b"any image")
     driver.cuStreamBeginCapture_v2(stream, 0)
-    assert forbidden(driver, stream) == CAPTURE_UNSUPPORTED
+    assert forbidden(driver, stream, module) == CAPTURE_UNSUPPORTED
     assert driver.status("cuStreamEndCapture", stream, byref(ctypes.c_void_p())) == CAPTURE_INVALIDATED
 
 

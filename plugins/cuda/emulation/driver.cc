@@ -84,7 +84,8 @@ Status copy_pageable(Gpu& g, Stream* stream, void* to, const void* from, size_t 
 
 template <typename T>
 Status fill(Gpu& g, Stream* stream, void* to, T value, size_t count) {
-  if (!count || !g.memory.holds(to, count * sizeof(T)) || reinterpret_cast<uintptr_t>(to) % sizeof(T)) return kInvalidValue;
+  if (!count || !g.memory.holds(to, count * sizeof(T)) || reinterpret_cast<uintptr_t>(to) % sizeof(T))
+    return kInvalidValue;
   return g.enqueue(stream, [=] {
     std::fill_n(static_cast<T*>(to), count, value);
     return kSuccess;

@@ -58,8 +58,10 @@ PS_API int cuModuleUnload(Module* module) {
   return with_gpu([&](Gpu& g) { return remove(g, &g.modules, module); });
 }
 
+// May load the kernel, and allocate, since drivers load them when they are asked for (CUDA_MODULE_LOADING=LAZY).
 PS_API int cuModuleGetFunction(Function** function, Module* module, const char* name) {
   return with_gpu([&](Gpu& g) {
+    if (g.captures()) return g.forbidden();
     if (!g.modules.count(module)) return kInvalidHandle;
     const KernelEntry* kernel = find_kernel(name);
     if (!kernel) return kNotFound;

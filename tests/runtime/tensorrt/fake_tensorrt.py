@@ -6,6 +6,7 @@ to wait for the GPU: so a network with dense nodes cannot be captured as a CUDA 
 `module("8.2.1.8")` has bindings by index, `module("10.3.0")` tensors by name.
 """
 
+import functools
 import types
 
 import numpy as np
@@ -99,7 +100,8 @@ class Context:
 
     def __init__(self, engine):
         self.engine, self.gpu = engine, driver.device()
-        self._module, self._kept, self._bound = self.gpu.module(b"kernels"), [], {}
+        self._kept, self._bound = [], {}
+        self.function = functools.lru_cache(maxsize=None)(self.gpu.module(b"kernels").function)
         graph, stream = engine.model.graph, self.gpu.stream()
         self.known = {value.name: (value.shape, value.dtype) for value, _ in engine.values}
         self.addresses = {}
@@ -127,9 +129,6 @@ class Context:
         self._kept.append(buffer)
         self.addresses[name] = buffer.address
         return buffer
-
-    def function(self, name):
-        return self._module.function(name)
 
     def enqueue(self, bound, handle):
         stream = _Stream(self.gpu, handle)
