@@ -1,6 +1,8 @@
 """The dense convolutions that a node replaces, in PyTorch: half precision, channels last, cuDNN's choice of algorithm.
 
-Without activation and residual, and of channels that are joined already: no library would need less.
+Without bias, activation and residual, each of which would be a kernel of its own, of channels that are joined already
+and, where the pads of two sides differ, of an input that is padded already, as PyTorch would copy it: no library would
+need less.
 """
 
 from patchskip.runtime.errors import PatchskipError
@@ -22,13 +24,16 @@ def layers(torch, node):
     ConvTranspose, SeparableConv or ConcatConv."""
     own = [shape for shape, _ in node.own]
     channels, outputs = sum(shape[3] for shape in own), node.types[node.outputs[0]][0][3]
-    size = tuple(own[0][1:3])
+    size = own[0][1:3]
+    if node.op_type != "ConvTranspose":
+        pads = node.attributes.get("pads") or [0] * 4
+        size = tuple(n + abs(before - after) for n, before, after in zip(size, pads[:2], pads[2:]))
     if node.op_type == "ConcatConv":
-        made = [torch.nn.Conv2d(channels, outputs, 1)]
+        made = [torch.nn.Conv2d(channels, outputs, 1, bias=False)]
     else:
         made = _window(torch, node, channels, channels if node.op_type == "SeparableConv" else outputs)
     if node.op_type == "SeparableConv":
-        made.append(torch.nn.Conv2d(channels, outputs, 1))
+        made.append(torch.nn.Conv2d(channels, outputs, 1, bias=False))
     return torch.nn.Sequential(*made), (1, channels, *size)
 
 
@@ -36,16 +41,14 @@ def _window(torch, node, channels, outputs):
     a, rank = node.attributes, 2
     kernel, strides = a["kernel_shape"], a.get("strides") or [1] * rank
     dilations, pads = a.get("dilations") or [1] * rank, a.get("pads") or [0] * 2 * rank
-    options = {"stride": strides, "dilation": dilations, "groups": a.get("group", 1)}
+    options = {"stride": strides, "dilation": dilations, "groups": a.get("group", 1), "bias": False}
     if node.op_type == "ConvTranspose":
         out, own = node.types[node.outputs[0]][0][1:3], node.own[0][0][1:3]
         full = [(own[i] - 1) * strides[i] - 2 * pads[i] + (kernel[i] - 1) * dilations[i] + 1 for i in range(rank)]
         beyond = [out[i] - full[i] for i in range(rank)]
         return [torch.nn.ConvTranspose2d(channels, outputs, kernel, padding=pads[:2], output_padding=beyond, **options)]
-    if pads[:2] == pads[2:]:
-        return [torch.nn.Conv2d(channels, outputs, kernel, padding=pads[:2], **options)]
-    before = torch.nn.ZeroPad2d((pads[1], pads[3], pads[0], pads[2]))
-    return [before, torch.nn.Conv2d(channels, outputs, kernel, **options)]
+    even = [min(pair) for pair in zip(pads[:2], pads[2:])]
+    return [torch.nn.Conv2d(channels, outputs, kernel, padding=even, **options)]
 
 
 class DenseLayer:

@@ -12,6 +12,7 @@ WINDOW = {"kernel_shape": [3, 3], "strides": [2, 2], "dilations": [1, 1], "pads"
 NODES = [
     node("Conv", [(1, 16, 20, 8)], (1, 8, 10, 24), [], group=2, **WINDOW),
     node("Conv", [(1, 16, 20, 8)], (1, 16, 20, 8), [], **{**WINDOW, "strides": [1, 1], "pads": [1, 1, 1, 1]}),
+    node("Conv", [(1, 16, 20, 8)], (1, 15, 21, 8), [], kernel_shape=[5, 2], pads=[1, 0, 2, 2]),
     node("SeparableConv", [(1, 16, 20, 8)], (1, 8, 10, 24), [], group=8, **WINDOW),
     node("ConcatConv", [(1, 8, 10, 8), (1, 8, 10, 4)], (1, 8, 10, 24), []),
     node("ConvTranspose", [(1, 8, 10, 8)], (1, 16, 20, 12), [], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
@@ -26,6 +27,8 @@ def test_sizes(made):
     network, shape = dense_torch.layers(torch, made)
     _, height, width, channels = made.types["y"][0]
     assert network(torch.zeros(shape)).shape == (1, channels, height, width)
+    modules = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    assert all(isinstance(layer, modules) and layer.bias is None for layer in network), "a kernel beside cuDNN's"
 
 
 def test_without_a_gpu():
