@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from patchskip.benchmarks.gpu_timing import graph_ms
 from patchskip.benchmarks.planned import Planned
 from patchskip.plugins.cuda import compile, driver
 
@@ -40,10 +41,12 @@ class Frames:
         with self._stream.capture() as self._graph:
             for launch in launches:
                 self._stream.launch(self._functions[launch.kernel], launch)
+        with self._stream.capture() as self._reset:
+            for name in self.states:
+                self._stream.fill32(self._buffers[name].address, NAN, self._buffers[name].bytes // WORD)
 
     def reset(self):
-        for name in self.states:
-            self._stream.fill32(self._buffers[name].address, NAN, self._buffers[name].bytes // WORD)
+        self._reset.launch(self._stream)
 
     def run(self, feeds):
         """feeds: {input: C-contiguous array}."""
@@ -62,17 +65,8 @@ class Frames:
 
     def time_ms(self, full, runs):
         """-> median ms of a frame's kernels on the inputs that lie there: all of it (`full`), or of what rests."""
-        times = []
-        start, end = self._gpu.event(), self._gpu.event()
-        for _ in range(runs):
-            if full:
-                self.reset()
-            start.record(self._stream)
-            self._graph.launch(self._stream)
-            end.record(self._stream)
-            end.synchronize()
-            times.append(end.elapsed_ms(start))
-        return float(np.median(times))
+        before = [self._reset] if full else []
+        return float(np.median([graph_ms(self._gpu, self._stream, self._graph, before) for _ in range(runs)]))
 
     def _launches_of(self, node):
         inputs, outputs = (

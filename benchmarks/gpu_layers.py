@@ -6,6 +6,7 @@ import numpy as np
 
 from patchskip.benchmarks import masks, timing
 from patchskip.benchmarks.dense_torch import DenseLayer
+from patchskip.benchmarks.gpu_timing import graph_ms
 from patchskip.benchmarks.planned import Node
 from patchskip.plugins.cuda import compile
 
@@ -43,12 +44,7 @@ class SkipLayer:
 
     def time_ms(self):
         """-> ms of one run."""
-        start, end = self._gpu.event(), self._gpu.event()
-        start.record(self._stream)
-        self._graph.launch(self._stream)
-        end.record(self._stream)
-        end.synchronize()
-        return end.elapsed_ms(start) / self._runs
+        return graph_ms(self._gpu, self._stream, self._graph) / self._runs
 
     def _filled(self, kind, rng):
         shape, dtype = kind

@@ -1,5 +1,7 @@
 """The dense layers that stand for a node make tensors of the node's sizes."""
 
+from unittest.mock import MagicMock
+
 import pytest
 from planned_support import node
 
@@ -29,6 +31,19 @@ def test_sizes(made):
     assert network(torch.zeros(shape)).shape == (1, channels, height, width)
     modules = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
     assert all(isinstance(layer, modules) and layer.bias is None for layer in network), "a kernel beside cuDNN's"
+
+
+def test_the_order_of_what_a_gpu_is_asked():
+    """Without one: the network is made before another stream runs it, and the GPU is at work when the time begins."""
+    fake = MagicMock()
+    layer = dense_torch.DenseLayer(fake, NODES[0], 2)
+    asked = [name for name, _, _ in fake.mock_calls]
+    runs = [i for i, name in enumerate(asked) if name.startswith("nn.Sequential()") and name.endswith("eval()")]
+    assert len(runs) == 3 + 2 and asked.index("cuda.Stream().wait_stream") < runs[0]
+    fake.reset_mock()
+    layer.time_ms()
+    asked = [name.split(".")[-1] for name, _, _ in fake.mock_calls]
+    assert [name for name in asked if name in ("replay", "record")] == ["replay", "record", "replay", "record"]
 
 
 def test_without_a_gpu():
