@@ -5,6 +5,7 @@ import onnx
 
 from patchskip.benchmarks import planned
 from patchskip.benchmarks.gpu_frame import Frames
+from patchskip.benchmarks.gpu_timing import warm_up
 from patchskip.benchmarks.measure import frames_of
 from patchskip.benchmarks.sessions import SkipSession
 from patchskip.runtime.model import read_metadata
@@ -19,11 +20,12 @@ TIMED = 20  # frames
 
 def agreement(data, precision, source, limit, gpu, threads):
     """data: an exported model's file. -> {"precision", "frames", "tensors", "launches", "largest", "rms", "worst",
-    "full_ms", "rest_ms", "same"}.
+    "full_ms", "rest_ms", "mhz", "same"}.
 
     largest, rms: errors as TOLERANCES has them; worst: the tensor with the largest. full_ms, rest_ms: of a frame's
-    kernels when all is computed, and when nothing changed. Thresholds inside the network are taken out on both sides: a
-    sum that is rounded otherwise would now and then decide otherwise.
+    kernels when all is computed, and when nothing changed; mhz: the multiprocessors' clock then, None where unknown.
+    Thresholds inside the network are taken out on both sides: a sum that is rounded otherwise would now and then decide
+    otherwise.
     """
     model = ungated(onnx.load_from_string(data))
     data = model.SerializeToString()
@@ -46,6 +48,7 @@ def agreement(data, precision, source, limit, gpu, threads):
     by_tensor = np.max(errors, axis=0)  # NaN, if there is one
     largest, rms = (float(error) for error in by_tensor.max(axis=0))
     allowed = TOLERANCES[precision]
+    mhz = warm_up(lambda: frames.run({}))
     return {
         "precision": precision,
         "frames": len(errors),
@@ -56,6 +59,7 @@ def agreement(data, precision, source, limit, gpu, threads):
         "worst": states[int(np.argmax(by_tensor[:, 0]))]["output"],
         "full_ms": frames.time_ms(True, TIMED),
         "rest_ms": frames.time_ms(False, TIMED),
+        "mhz": mhz,
         "same": largest <= allowed[0] and rms <= allowed[1],
     }
 

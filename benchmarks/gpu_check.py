@@ -84,8 +84,8 @@ def check(args):
             row = gpu_agreement.agreement(data, precision, source, args.frames, gpu, environment.threads())
             result["frames"].append({"network": name, **row})
         if not args.no_layers:
-            nodes = planned.plan(data, "float16", gpu.sm, gpu.multiprocessors, name).nodes
-            rows = gpu_layers.measure(nodes, gpu, torch, args.runs, args.turns)
+            network = planned.plan(data, "float16", gpu.sm, gpu.multiprocessors, name)
+            rows = gpu_layers.measure(network, gpu, torch, args.runs, args.turns)
             result["layers"] += [{"network": name, **row} for row in rows]
     return result
 

@@ -12,15 +12,19 @@ FRAMES = """
 
 *largest*: the error of any kept tensor on any frame, as a share of its largest magnitude; *rms*: the root mean square,
 as a share of the tensor's. *full*, *rest*: milliseconds of a frame's kernels, replayed as one CUDA graph, when
-everything is computed and when nothing changed.
+everything is computed and when nothing changed. *MHz*: the multiprocessors' clock after half a second of these, right
+before they were timed.
 """
 
 LAYERS = """
 ## Layers
 
 float16. *efficiency* = dense ms x active share / ms, the dense ms being cuDNN's convolutions alone, channels last, as
-PyTorch calls them: without activation, residual and joining of channels, which ours include. Each is a CUDA graph of
-{runs} runs, the median of {turns} turns in which the variants alternate; what is read lies in the cache where it fits.
+PyTorch calls them: without bias, activation, residual and joining of channels, which ours include, and of an input that
+is padded already where the pads of two sides differ. Each is a CUDA graph of {runs} runs, the median of {turns} turns
+in which the variants alternate; what is read lies in the cache where it fits. Constants are the network's, activations
+random. A layer with a gate commits all of its active patches: what it keeps is filled with NaN before each run, and the
+time of the fills, a graph of their own, is subtracted. *MHz* as above, after half a second of the layer.
 """
 
 
@@ -53,6 +57,7 @@ def _frame(row):
         "kernels": row["launches"],
         "full": f"{row['full_ms']:.3f}",
         "rest": f"{row['rest_ms']:.3f}",
+        "MHz": row["mhz"] or "-",
     }
 
 
@@ -70,6 +75,7 @@ def _layers(rows):
         }
         line.update({f"ms at {row['asked']:.0%}": _ms(row["skip_ms"]) for row in kind})
         line.update({f"efficiency {row['asked']:.0%}": _ratio(row["efficiency"]) for row in kind})
+        line["MHz"] = first["mhz"] or "-"
         yield line
     means = {
         "layer": "geometric mean",
@@ -81,6 +87,7 @@ def _layers(rows):
     for key, name, text in (("skip_ms", "ms at", _ms), ("efficiency", "efficiency", _ratio)):
         for share in shares:
             means[f"{name} {share:.0%}"] = text(_mean([(r[key], r["times"]) for r in rows if r["asked"] == share]))
+    means["MHz"] = ""
     yield means
 
 

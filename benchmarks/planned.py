@@ -39,6 +39,11 @@ class Node:
         return 0 if self.operator == "PatchSkip" and "shape" not in self.attributes else None
 
     @property
+    def gated(self) -> bool:
+        """Is a PatchSkip node's result compared with what is kept?"""
+        return self.operator == "PatchSkip" and self.attributes.get("threshold", 0) > 0
+
+    @property
     def own(self) -> list[Type]:
         """Types of a PatchSkip node's own activations; of a picture of bytes, not that of the words it comes as."""
         if "picture" in self.attributes:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from patchskip.benchmarks import gpu_agreement, gpu_check, gpu_page, roofline
+from patchskip.benchmarks import gpu_agreement, gpu_check, gpu_page, gpu_timing, roofline
 from patchskip.benchmarks.demo_network import build
 from patchskip.export import convert
 from patchskip.export.command import save
@@ -30,6 +30,8 @@ def test_check(model, tmp_path, monkeypatch, capsys):
     except PatchskipError as error:
         pytest.skip(str(error))
     monkeypatch.setenv("PATCHSKIP_LIBCUDA", emulator.library())
+    monkeypatch.setattr(gpu_timing, "CLOCK", ("/nowhere/nvidia-smi",))
+    monkeypatch.setattr(gpu_timing, "WARM_S", 0)
     command = [model, "--source", CLIP, "--frames", "3", "--no-cases", "--runs", "2", "--turns", "1"]
     assert gpu_check.main([*command, "--json", str(tmp_path / "r.json"), "-o", str(tmp_path)]) == 0
     result = json.loads((tmp_path / "r.json").read_text())
@@ -40,7 +42,8 @@ def test_check(model, tmp_path, monkeypatch, capsys):
     ]
     page = (tmp_path / "gpu-emulated.md").read_text()
     assert page == capsys.readouterr().out.rstrip("\n") + "\n"
-    assert "| small | float32 | 3 |" in page
+    assert "| small | float32 | 3 |" in page and "| MHz |" in page
+    assert {row["mhz"] for row in result["frames"] + result["layers"]} == {None}
 
 
 def test_cases(tmp_path, monkeypatch):
@@ -65,6 +68,7 @@ def test_without_a_gpu(model, monkeypatch, capsys):
 
 def test_a_page_with_dense_times():
     row = {"network": "n", "layer": "c", "op_type": "Conv", "shape": [1, 8, 8, 16], "times": 3, "dense_ms": 1.0}
+    row["mhz"] = 1980
     layers = [{**row, "asked": share, "skip_ms": share, "efficiency": 1.0} for share in (1.0, 0.25)]
     layers += [{**entry, "layer": "d", "times": 1, "dense_ms": 16.0, "efficiency": 0.0625} for entry in layers]
     result = {
@@ -76,9 +80,9 @@ def test_a_page_with_dense_times():
         "without_dense": None,
     }
     lines = gpu_page.page(result).splitlines()
-    assert "| c | Conv | 8x8x16 | 3 | 1.0000 | 1.0000 | 0.2500 | 1.00 | 1.00 |" in lines
+    assert "| c | Conv | 8x8x16 | 3 | 1.0000 | 1.0000 | 0.2500 | 1.00 | 1.00 | 1980 |" in lines
     # Three layers of one kind and one of the other: 16 ** (1 / 4) and 16 ** (-1 / 4).
-    assert "| geometric mean |  |  | 4 | 2.0000 | 1.0000 | 0.2500 | 0.50 | 0.50 |" in lines
+    assert "| geometric mean |  |  | 4 | 2.0000 | 1.0000 | 0.2500 | 0.50 | 0.50 |  |" in lines
 
 
 def test_roofline(model, tmp_path, capsys):

@@ -22,3 +22,19 @@ def test_the_gpu_is_at_work_when_the_time_begins(before):
     time = gpu_timing.graph_ms(SimpleNamespace(event=event), None, graph("frame"), [graph(name) for name in before])
     assert time == 3.0
     assert asked == before + ["frame"] + before + ["event", "frame", "event"]
+
+
+@pytest.mark.parametrize(
+    "answer, found", [((0, "1980\n"), 1980), ((0, "[N/A]\n"), None), ((9, "no devices were found"), None), (None, None)]
+)
+def test_the_clock_of_a_gpu_at_work(answer, found, monkeypatch):
+    monkeypatch.setattr(gpu_timing, "WARM_S", 0.01)
+    runs = []
+
+    def ask(*command):
+        before = len(runs)
+        while len(runs) == before:  # it goes on meanwhile
+            pass
+        return answer
+
+    assert gpu_timing.warm_up(lambda: runs.append(1), SimpleNamespace(run=ask)) == found
