@@ -29,7 +29,7 @@ def add_arguments(parser):
         type=int,
         default=WORKSPACE_MIB,
         metavar="MIB",
-        help="memory that TensorRT may use inside a layer ({})".format(WORKSPACE_MIB),
+        help="memory that TensorRT may use inside a layer ({}); ours get what they need".format(WORKSPACE_MIB),
     )
     parser.add_argument("--timing-cache", metavar="FILE", help="what TensorRT measured: read, and written again")
     parser.add_argument("--plugin", metavar="FILE.so|python", help="default: what `make plugin` wrote, else python")
@@ -72,8 +72,11 @@ def main(args):
     return 0
 
 
-def check_memory(model, workspace_mib, meminfo=MEMINFO):
-    """Raises PatchskipError when the machine has not enough memory to build an engine, or there is no model."""
+def check_memory(model, workspace_mib, meminfo=MEMINFO, or_else="give a smaller --workspace"):
+    """Raises PatchskipError when the machine has not enough memory to build an engine, or there is no model.
+
+    or_else: the end of the message, what the user can do if memory cannot be had.
+    """
     try:
         size = os.path.getsize(model)
     except OSError as error:
@@ -85,7 +88,7 @@ def check_memory(model, workspace_mib, meminfo=MEMINFO):
     if free is not None and free < needed:
         raise PatchskipError(
             "building an engine of {} takes about {} MiB of memory, {} MiB are free; close programs (the desktop: sudo "
-            "systemctl isolate multi-user.target), add swap, or give a smaller --workspace".format(model, needed, free)
+            "systemctl isolate multi-user.target), add swap, or {}".format(model, needed, free, or_else)
         )
 
 

@@ -5,7 +5,7 @@ system does when memory runs out.
 
     model, output    paths of the exported model and of the engine
     precision        float32 or float16
-    workspace        bytes
+    workspace        bytes, at least; more when a node of ours needs more
     timing_cache     a path, or null
     plugin           as loading.load takes it
     device           [compute capability, multiprocessors] to plan for; null: this machine's GPU, without one the Nano's
@@ -24,6 +24,7 @@ from patchskip.runtime import files
 from patchskip.runtime.errors import PatchskipError, one_line
 
 from . import engine_log, loading, onnx_file, prepare
+from .build import MIB, check_memory
 
 NEWEST_OPSET = 24
 OLDER = "export the network with opset 13 (torch.onnx.export(..., opset_version=13)), which every TensorRT knows"
@@ -54,6 +55,8 @@ def main():
 def build(request, give_up):
     """-> the answer. give_up: called with a message when one of our plugins fails."""
     model, precision, cache = request["model"], request["precision"], request["timing_cache"]
+    prepared, sidecar = _prepare(model, precision)
+    workspace = _workspace(model, request["workspace"], sidecar["metadata"]["workspace_bytes"])
     gpu, reason = _gpu()
     here = (gpu.sm, gpu.multiprocessors) if gpu else (53, 1)
     loaded = loading.load(None, request["plugin"], tuple(request["device"] or here))
@@ -61,11 +64,10 @@ def build(request, give_up):
         raise PatchskipError("TensorRT builds an engine on the GPU that it is for: {}".format(reason))
     trt, log = loaded.trt, loaded.log
     log.stream, log.failed = sys.stderr if request["verbose"] else None, give_up
-    prepared, sidecar = _prepare(model, precision)
     builder = trt.Builder(log)
     network, _parser = _parse(trt, builder, prepared, log, model)
     del prepared
-    config = _configure(trt, builder, precision, request["workspace"])
+    config = _configure(trt, builder, precision, workspace)
     notes = _read_timing_cache(config, cache) if cache else []
     engine = _serialised(builder, network, config)
     if engine is None:
@@ -81,7 +83,7 @@ def build(request, give_up):
         gpu=gpu and gpu.name,
         sm=gpu and gpu.sm,
         plugin=loaded.plugin,
-        workspace_bytes=request["workspace"],
+        workspace_bytes=workspace,
         engine={"sha256": hashlib.sha256(content).hexdigest(), "bytes": content.nbytes},
     )
     return {"sidecar": sidecar, "notes": notes}
@@ -112,6 +114,13 @@ def _prepare(path, precision):
         "precision": precision,
         "metadata": json.loads(onnx_file.read(prepared).property(prepare.DOMAIN)),
     }
+
+
+def _workspace(model, requested, needed):
+    """TensorRT crashes, or builds no engine, when a plugin needs more than it is allowed. -> bytes to allow"""
+    if needed > requested:
+        check_memory(model, -(-needed // MIB), or_else="export with a smaller --input-size")
+    return max(requested, needed)
 
 
 def _parse(trt, builder, data, log, model):

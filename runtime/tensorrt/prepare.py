@@ -26,7 +26,7 @@ def prepare(data, precision, name="the model"):
     precision = np.dtype(precision)
     set_precision(model.graph, metadata, precision)
     carry_pictures(model.graph)
-    pack_constants(model.graph, precision)
+    metadata["workspace_bytes"] = pack_constants(model.graph, precision)
     model.graph.value_info = []
     model.set_property(DOMAIN, json.dumps(metadata))
     return model.encode()
@@ -55,12 +55,16 @@ def carry_pictures(graph):
 
 
 def pack_constants(graph, precision):
-    """Each node's weights become one constant, as the kernels read them; the planner has checked every node then."""
+    """Each node's weights become one constant, as the kernels read them; the planner has checked every node then.
+
+    -> bytes of the largest workspace that a node needs.
+    """
     constants = {tensor.name: tensor for tensor in graph.initializers}
     known = {value.name: (value.shape, value.dtype) for value in graph.inputs}
     nodes = [node for node in graph.nodes if node.domain == DOMAIN]
     known.update(_pictures(nodes, known))
     replaced: Set[str] = set()
+    workspace = 0
     for node in nodes:
         inputs = [constants[name].array() if name in constants else known.get(name) for name in node.inputs]
         attributes = node.attributes
@@ -79,8 +83,10 @@ def pack_constants(graph, precision):
         replaced.update(node.inputs[i] for i in indices)
         node.inputs = names
         known.update(zip(node.outputs, plan.outputs))
+        workspace = max(workspace, plan.workspace_bytes)
     read = {name for node in graph.nodes for name in node.inputs}
     graph.initializers = [tensor for name, tensor in constants.items() if name in read or name not in replaced]
+    return workspace
 
 
 def _pictures(nodes, known):

@@ -121,6 +121,8 @@ def test_memory(tmp_path):
         PatchskipError, match="takes about 704 MiB of memory, 703 MiB are free; close programs.*add swap"
     ):
         build.check_memory(model, 64, meminfo)
+    with pytest.raises(PatchskipError, match="add swap, or export with a smaller --input-size$"):
+        build.check_memory(model, 64, meminfo, or_else="export with a smaller --input-size")
     meminfo.write_text("a machine of another kind\n")
     build.check_memory(model, 64, meminfo)
     build.check_memory(model, 64, tmp_path / "none")

@@ -132,6 +132,32 @@ def test_float16(build, tensorrt, tmp_path):
     assert {state["dtype"] for state in metadata["states"]} == {"float16"}
 
 
+@pytest.fixture
+def gated(tmp_path):
+    """-> a model's path, what its widest node needs of workspace"""
+    model = masked_sum()
+    model.graph.nodes[1].set_attribute("threshold", 0.5)
+    model.graph.nodes[1].outputs = ["y", "changed"]
+    (tmp_path / "gated.onnx").write_bytes(model.encode())
+    return str(tmp_path / "gated.onnx"), 8 * 12 * 3 * 4
+
+
+def test_no_less_workspace_than_a_plugin_needs(build, tensorrt, gated):
+    path, needed = gated
+    for asked, given in ((1, needed), (needed, needed), (needed + 1, needed + 1)):
+        sidecar = build(model=path, workspace=asked)["sidecar"]
+        assert tensorrt.config.max_workspace_size == sidecar["workspace_bytes"] == given
+
+
+def test_no_memory_for_what_a_plugin_needs(build, gated, monkeypatch):
+    asked = []
+    monkeypatch.setattr(builder, "check_memory", lambda model, mib, or_else: asked.append((model, mib, or_else)))
+    build(model=gated[0], workspace=gated[1])
+    assert asked == []
+    build(model=gated[0], workspace=gated[1] - 1)
+    assert asked == [(gated[0], 1, "export with a smaller --input-size")]
+
+
 def test_a_timing_cache(build, tensorrt, tmp_path):
     cache = tmp_path / "cache"
     for content in (b"!", b"!!"):

@@ -66,6 +66,14 @@ def test_weights_of_gates_are_constants(rng):
     np.testing.assert_array_equal(packed["gate.active.constants"], weights)
 
 
+def test_the_workspace_is_that_of_the_node_that_needs_most():
+    gated = [node(name, "Add", ["active", "cache", "a", "b"], threshold=0.5) for name in ("first", "second")]
+    for one in gated:
+        one.outputs = [*one.outputs, one.name + ".changed"]
+    assert pack_constants(graph(*gated), np.dtype(np.float32)) == 8 * 12 * 6 * 4
+    assert pack_constants(graph(node("add", "Add", ["active", "cache", "a", "b"])), np.dtype(np.float32)) == 0
+
+
 def test_constants_of_dense_nodes_stay():
     dense = onnx_file.Node(op_type="Add", inputs=["add.y", "one"], outputs=["z"])
     made = graph(node("add", "Add", ["active", "cache", "a", "b"]), dense, one=np.ones(1, np.float32))

@@ -80,6 +80,18 @@ def test_a_full_disk(refused):
     refused(masked_sum().encode(), ("-o", "/dev/full"), "cannot write /dev/full", "free some space")
 
 
+def test_less_workspace_than_a_plugin_needs(build, tmp_path):
+    """TensorRT for RTX would crash. It is the first convolution that needs most, which has a threshold."""
+    pytest.importorskip("onnx")
+    from patchskip.benchmarks.demo_network import build as demo_network
+    from patchskip.export import convert
+
+    content = convert(demo_network((480, 640)), gate="delta").model.SerializeToString()
+    status, _, err = build(content, "--fp16", "--workspace", "1")
+    assert status == 0, err
+    assert json.loads((tmp_path / "m.engine.json").read_text())["workspace_bytes"] == 240 * 320 * 16 * 2
+
+
 NETWORKS = {
     "exact": lambda exported, data: exported(),
     "delta": lambda exported, data: exported(gate="delta"),
