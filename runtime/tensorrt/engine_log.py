@@ -13,6 +13,7 @@ _NEW_TENSOR = re.compile(r"\{ Name: (.*?), (?:Location|Dimensions): ")
 _OLD = re.compile(r"^Layer\((.*?)\): (.*), Tactic: [^,]+, (.*) -> (.*)$")
 _OLD_TENSOR = re.compile(r"(?:^|, )(.+?)\[\w+\([^)]*\)[^\]]*\]")
 _COPY = re.compile("reformat|copy|move", re.IGNORECASE)
+_OURS = re.compile("plugin|custom_layer", re.IGNORECASE)  # kinds
 
 
 def layers(message):
@@ -32,8 +33,24 @@ def layers(message):
 def copies(layers, states):
     """-> the layers that copy a state on its way into our operators, or out of them. states: those of the metadata.
 
-    A state is read and written where it lies; only a dense node may read a copy of what was written.
+    A state is read and written where it lies; only a dense node may read a copy.
     """
     inputs, outputs = ({state[key] for state in states} for key in ("input", "output"))
-    copying = [layer for layer in layers if layer.kind != "NoOp" and _COPY.search(layer.kind + " " + layer.name)]
-    return [layer for layer in copying if inputs & set(layer.inputs) or outputs & set(layer.outputs)]
+
+    def copied(layer):
+        return outputs & set(layer.outputs) or inputs & set(layer.inputs) and not _is_for_dense_nodes(layer, layers)
+
+    return [layer for layer in layers if _is_copy(layer) and copied(layer)]
+
+
+def _is_copy(layer):
+    return layer.kind != "NoOp" and _COPY.search(layer.kind + " " + layer.name)
+
+
+def _is_for_dense_nodes(copy, layers):
+    """Do these alone read what it makes, or copies of that?"""
+    later = layers[layers.index(copy) + 1 :]
+    readers = [layer for layer in later if set(copy.outputs) & set(layer.inputs)]
+    return bool(readers) and all(
+        _is_for_dense_nodes(layer, later) if _is_copy(layer) else not _OURS.search(layer.kind) for layer in readers
+    )

@@ -29,6 +29,7 @@ def set_precision(graph, metadata, precision):
     _set_types(graph, metadata, precision)
     if precision != FLOAT32:
         activations = {node.outputs[0] for node in skips}
+        activations.update(state["input"] for state in metadata["states"] if state["kind"] == "cache")
         for name in sorted(_read_by_others(graph) & activations):
             casts[name] = _new_name(name + ".float32", names)
         _insert(graph, casts)
@@ -54,18 +55,21 @@ def _read_by_others(graph):
 
 
 def _insert(graph, casts):
-    """A Cast behind each node that makes one of `casts`; what is not ours reads the result."""
-    nodes = []
+    """A Cast of each input in `casts` and behind each node that makes one; what is not ours reads the result."""
+    nodes = [_cast(value.name, casts[value.name]) for value in graph.inputs if value.name in casts]
     for node in graph.nodes:
         if node.domain != DOMAIN:
             node.inputs = [casts.get(name, name) for name in node.inputs]
         nodes.append(node)
         if node.domain == DOMAIN and node.outputs[0] in casts:
-            cast = onnx_file.Node(op_type="Cast", name=casts[node.outputs[0]] + ".cast")
-            cast.inputs, cast.outputs = [node.outputs[0]], [casts[node.outputs[0]]]
-            cast.set_attribute("to", onnx_file.FLOAT32)
-            nodes.append(cast)
+            nodes.append(_cast(node.outputs[0], casts[node.outputs[0]]))
     graph.nodes = nodes
+
+
+def _cast(name, to):
+    made = onnx_file.Node(op_type="Cast", name=to + ".cast", inputs=[name], outputs=[to])
+    made.set_attribute("to", onnx_file.FLOAT32)
+    return made
 
 
 def _new_name(name, taken):

@@ -1,7 +1,7 @@
 """Exported model -> the model that an engine is built of: docs/op-spec.md, "Prepared models"."""
 
 import json
-from typing import Set
+from typing import Dict, Set, Tuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def prepare(data, precision, name="the model"):
     precision = np.dtype(precision)
     set_precision(model.graph, metadata, precision)
     carry_pictures(model.graph)
-    metadata["workspace_bytes"] = pack_constants(model.graph, precision)
+    metadata["workspace_bytes"] = pack_constants(model.graph, precision, metadata["masks"])
     model.graph.value_info = []
     model.set_property(DOMAIN, json.dumps(metadata))
     return model.encode()
@@ -54,15 +54,16 @@ def carry_pictures(graph):
     graph.inputs = inputs
 
 
-def pack_constants(graph, precision):
+def pack_constants(graph, precision, masks=()):
     """Each node's weights become one constant, as the kernels read them; the planner has checked every node then.
 
+    masks: those of the metadata.
     -> bytes of the largest workspace that a node needs.
     """
     constants = {tensor.name: tensor for tensor in graph.initializers}
     known = {value.name: (value.shape, value.dtype) for value in graph.inputs}
     nodes = [node for node in graph.nodes if node.domain == DOMAIN]
-    known.update(_pictures(nodes, known))
+    known.update(_made_by_others(nodes, known, masks))
     replaced: Set[str] = set()
     workspace = 0
     for node in nodes:
@@ -89,9 +90,14 @@ def pack_constants(graph, precision):
     return workspace
 
 
-def _pictures(nodes, known):
-    """What dense nodes make and `Image` reads -> {name: (shape, dtype)}."""
-    found = {}
+def _made_by_others(nodes, known, masks):
+    """What dense nodes make and ours read, masks and what `Image` reads -> {name: (shape, dtype)}."""
+    ours = {name for node in nodes for name in node.outputs}
+    found: Dict[str, Tuple[tuple, np.dtype]] = {}
+    for mask in masks:
+        if mask["name"] not in ours:
+            grid = tuple(-(-extent // mask["patch"]) for extent in mask["size"])
+            found[mask["name"]] = grid, np.dtype(np.int32)
     for node in nodes:
         attributes = node.attributes
         if attributes.get("op_type") == "Image" and node.inputs[2] not in known:

@@ -113,6 +113,31 @@ def picture(**options):
     return model, convert(model, **options).model.SerializeToString()
 
 
+def with_pass_gates(**options):
+    """The export of the demonstration's network with gates of PASS, which are ordinary nodes, as a file's content.
+
+    One at the picture and one at a convolution. They skip where the mean difference of a patch is small.
+    """
+    from patchskip.benchmarks.demo_network import build
+    from patchskip.export import analyse, convert
+    from patchskip.export.pass_gates import TrainedGate
+
+    network = build((64, 96))
+
+    def difference(name, threshold, **form):
+        form = analyse(network).pass_form(name, width=2, depth=0, **form)
+        values = {key: np.zeros(shape, np.float32) for key, shape in form.shapes().items()}
+        mean = 1 / values["embedding.weight"][0, : form.channels].size
+        values["embedding.weight"][0, : form.channels] = values["embedding.weight"][1, form.channels :] = mean
+        values["embedding.weight"][1, : form.channels] = values["embedding.weight"][0, form.channels :] = -mean
+        values["embedding_norm.weight"][:] = values["embedding_norm.running_var"][:] = 1
+        values["head.weight"][:], values["head.bias"][:] = -1, threshold
+        return TrainedGate(form, values)
+
+    gates = {"images": difference("images", 0.5, pool=4), "stem2.conv": difference("stem2.conv", 1e-5)}
+    return convert(network, gate="delta", pass_gates=gates, **options).model.SerializeToString()
+
+
 def frames(rng, count):
     """Inputs of `sums`; the first has every patch active."""
     for i in range(count):

@@ -193,11 +193,17 @@ class _Dense:
         import onnxruntime
 
         model = context.engine.model
-        known = [(name, *context.known[name]) for name in dict.fromkeys(node.inputs)]
+        constants = [tensor for tensor in model.graph.initializers if tensor.name in node.inputs]
+        given = dict.fromkeys(name for name in node.inputs if name not in {tensor.name for tensor in constants})
+        known = [(name, *context.known[name]) for name in given]
         value = onnx_file.Value.of
         outputs = [onnx_file.Value(name=name) for name in node.outputs]
         graph = onnx_file.Graph(
-            name="node", nodes=[node], inputs=[value(n, t, s) for n, s, t in known], outputs=outputs
+            name="node",
+            nodes=[node],
+            initializers=constants,
+            inputs=[value(n, t, s) for n, s, t in known],
+            outputs=outputs,
         )
         one = onnx_file.Model(ir_version=model.ir_version, graph=graph, opsets=model.opsets)
         self._session = onnxruntime.InferenceSession(one.encode(), providers=["CPUExecutionProvider"])

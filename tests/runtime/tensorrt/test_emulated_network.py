@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engines import write_engine
+from engines import with_pass_gates, write_engine
 
 import patchskip
 from patchskip.benchmarks.demo_network import build
@@ -19,12 +19,15 @@ precisions = pytest.mark.parametrize("precision, sm", [("float32", 53), ("float1
 
 @pytest.fixture
 def network(tmp_path, tensorrt, exported, monkeypatch):
-    """network(precision, sm, **options of convert) -> (the model on the emulated GPU, in ONNX Runtime)."""
+    """network(precision, sm, **options of convert) -> (the model on the emulated GPU, in ONNX Runtime).
 
-    def load(precision, sm, **options):
+    Or of another `export` than the demonstration network's.
+    """
+
+    def load(precision, sm, export=exported, **options):
         tensorrt()
         monkeypatch.setenv("PATCHSKIP_EMULATED_SM", str(sm))
-        data, path = exported(**options), tmp_path / "net.onnx"
+        data, path = export(**options), tmp_path / "net.onnx"
         path.write_bytes(data)
         return patchskip.load(write_engine(tmp_path / "net.engine", data, precision, sm=sm)), patchskip.load(path)
 
@@ -84,6 +87,13 @@ def test_delta_with_weights_and_cells(network, rng, precision, sm, input):
         gates[layer.name] = Gate(0.02, 1, rng.randint(0, 3, layer.shape[3]).astype(np.float32))
     model, other = network(precision, sm, gate="delta", gates=gates, input=input)
     assert len(model.metadata["gates"]) == len(gates) > 2
+    assert_same_decisions(model, other, precision)
+
+
+@precisions
+def test_pass_gates(network, precision, sm):
+    """Ordinary nodes, which read states and make masks."""
+    model, other = network(precision, sm, with_pass_gates)
     assert_same_decisions(model, other, precision)
 
 

@@ -64,6 +64,23 @@ def test_states_that_are_copied():
     assert len(engine_log.copies(engine_log.layers(copied), STATES)) == 1
 
 
+# A gate that reads a state, as ordinary nodes: a cast, and a copy in another format.
+GATE = """Layer(Reformat): a.cache.float32.cast, Tactic: 0, a.cache[Half(1,8,8,3)] -> a.cache.float32[Float(1,8,8,3)]
+Layer(Reformat): Reformatting CopyNode for Input Tensor 0 to gate, Tactic: 0, a.cache.float32[Float(1,8,8,3)] -> \
+Reformatted Input Tensor 0 to gate[Float(1,8:4,8,3)]
+Layer(CaskConvolution): gate, Tactic: 0, Reformatted Input Tensor 0 to gate[Float(1,8:4,8,3)] -> mask[Int32(2,2)]
+Layer(PluginV2): a, Tactic: 0, mask[Int32(2,2)], a.cache[Half(1,8,8,3)] -> a[Half(1,8,8,3)]"""
+
+
+def test_a_dense_node_may_read_a_copy_of_a_state():
+    """But not together with an operator of ours."""
+    found = engine_log.layers(GATE)
+    assert len(found) == 4 and engine_log.copies(found, STATES) == []
+    for name in found[1].inputs + found[1].outputs:
+        found[3] = found[3]._replace(inputs=["mask", name])
+        assert engine_log.copies(found, STATES) == found[:1]
+
+
 def test_other_lines():
     for line in (
         "",

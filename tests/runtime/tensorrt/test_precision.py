@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from engines import with_pass_gates
 
 from patchskip.runtime.tensorrt import onnx_file
 from patchskip.runtime.tensorrt.precision import set_precision
@@ -60,8 +61,21 @@ def test_dense_nodes_read_float32(with_dense_tail):
         assert [cast.inputs[0] if name == "features" else name for name in old.outputs] == new.outputs
 
 
+def test_dense_nodes_read_states_in_float32(exported):
+    """Those that are float16; PatchSkip nodes read these themselves."""
+    _, after, metadata = set_and_read(with_pass_gates(), FLOAT16)
+    casts = {node.inputs[0]: node.outputs[0] for node in after.graph.nodes if node.op_type == "Cast"}
+    assert casts["images.nhwc.cache"] == "images.nhwc.cache.float32"
+    halves = {state["input"] for state in metadata["states"]}
+    read = {True: set(), False: set()}
+    for node in after.graph.nodes:
+        if node.op_type != "Cast":
+            read[node.domain == "patchskip"].update(node.inputs)
+    assert not halves & read[False] and halves <= read[True] and casts["images.nhwc.cache"] in read[False]
+
+
 def test_nodes_come_after_what_they_read(exported, with_dense_tail):
-    for content in (exported(), with_dense_tail):
+    for content in (exported(), with_dense_tail, with_pass_gates()):
         _, after, _ = set_and_read(content, FLOAT16)
         made = {entry.name for entry in after.graph.inputs + after.graph.initializers}
         for node in after.graph.nodes:

@@ -81,6 +81,17 @@ def test_constants_of_dense_nodes_stay():
     assert [tensor.name for tensor in made.initializers] == ["one"] and made.nodes[1].inputs == ["add.y", "one"]
 
 
+def test_masks_that_dense_nodes_make():
+    """Their shape is in the metadata; what is there of masks that our nodes make is not needed."""
+    dense = onnx_file.Node(op_type="Not", inputs=["a"], outputs=["decision"])
+    made = graph(dense, node("add", "Add", ["decision", "cache", "a", "b"]))
+    with pytest.raises(PatchskipError, match="the node add: PatchSkip Add: active is missing; expected int32 .2, 3."):
+        pack_constants(made, np.dtype(np.float32))
+    pack_constants(made, np.dtype(np.float32), [{"name": "decision", "patch": 4, "size": [8, 12]}])
+    with pytest.raises(PatchskipError, match="the node add: PatchSkip Add: active is int32 .2, 4.; expected"):
+        pack_constants(made, np.dtype(np.float32), [{"name": "decision", "patch": 4, "size": [8, 13]}])
+
+
 def test_a_node_that_the_planner_refuses():
     made = graph(node("sum", "Add", ["active", "cache", "a"]))
     with pytest.raises(PatchskipError, match="the node sum: PatchSkip Add: "):
