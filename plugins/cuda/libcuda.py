@@ -64,6 +64,8 @@ MENDS = {
     "CUDA_ERROR_NO_DEVICE": "check `nvidia-smi`, CUDA_VISIBLE_DEVICES and, in a container, `--runtime nvidia`",
     "CUDA_ERROR_STUB_LIBRARY": "take the stubs folder of the CUDA toolkit off LD_LIBRARY_PATH",
     "CUDA_ERROR_NO_BINARY_FOR_GPU": "build the kernels for this GPU",
+    "CUDA_ERROR_INVALID_IMAGE": "compile the kernels with a CUDA no newer than the driver's (`make plugin` on this "
+    "machine; PATCHSKIP_NVRTC names a compiler), or install a newer driver",
     "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": "restart the machine: the driver was updated",
     "CUDA_ERROR_UNKNOWN": "add yourself to the group `video` on a Jetson; else restart the machine",
 }

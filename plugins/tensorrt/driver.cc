@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -61,7 +62,9 @@ void check(Status status, const std::string& what) {
   if (status == 0) return;
   const char* name = nullptr;
   if (library().get_error_name(status, &name) != 0 || !name) name = "an unknown error";
-  throw Error("CUDA: " + what + ": " + name);
+  const bool newer = std::strcmp(name, "CUDA_ERROR_INVALID_IMAGE") == 0;
+  throw Error("CUDA: " + what + ": " + name +
+              (newer ? "; if a newer CUDA than the driver's compiled them: `make plugin` on this machine" : ""));
 }
 
 int attribute(int number) {

@@ -150,7 +150,7 @@ def test_a_sticky_error_says_so(gpu, monkeypatch):
 
 def test_an_unknown_kernel(gpu):
     with pytest.raises(PatchskipError, match="finding the kernel none.*CUDA_ERROR_NOT_FOUND"):
-        gpu.module(b"").function("none")
+        gpu.module(b"kernels").function("none")
 
 
 def test_a_strided_array_is_refused(gpu):
@@ -165,6 +165,11 @@ def test_a_strided_array_is_refused(gpu):
 def test_no_such_gpu(gpu, index, words):
     with pytest.raises(PatchskipError, match=words):
         driver.device(index)
+
+
+def test_kernels_that_the_driver_does_not_take(gpu):
+    with pytest.raises(PatchskipError, match="INVALID_IMAGE; compile the kernels with a CUDA no newer.*make plugin"):
+        gpu.module(b"")
 
 
 @pytest.mark.parametrize("file", ["none.so", "text.so"])

@@ -49,9 +49,12 @@ PS_API int cuEventDestroy_v2(Event* event) {
   return with_gpu([&](Gpu& g) { return remove(g, &g.events, event); });
 }
 
-// Whatever the image holds, its kernels are the list's.
+// Whatever the image holds, its kernels are the list's; but it has to hold something.
 PS_API int cuModuleLoadData(Module** module, const void* image) {
-  return with_gpu([&](Gpu& g) { return image ? (*module = add(&g.modules, new Module), kSuccess) : kInvalidImage; });
+  return with_gpu([&](Gpu& g) {
+    return image && *static_cast<const char*>(image) ? (*module = add(&g.modules, new Module), kSuccess)
+                                                     : kInvalidImage;
+  });
 }
 
 PS_API int cuModuleUnload(Module* module) {

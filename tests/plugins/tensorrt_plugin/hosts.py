@@ -19,7 +19,8 @@ from patchskip.plugins.tensorrt import build
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 INCLUDES = [folder for folder in os.environ.get("PATCHSKIP_TENSORRT_INCLUDES", "").split(":") if folder]
-CUBINS = {sm: b"a cubin for the emulated driver" for sm in (53, 75)}
+# For the emulated driver, which refuses that of sm_70.
+CUBINS = {53: b"a cubin", 70: b"\0", 75: b"a cubin"}
 NUMPY = {number: dtype for dtype, number in DTYPES.items()}
 MISSING = "no TensorRT headers: set PATCHSKIP_TENSORRT_INCLUDES"
 NO_REGISTRY = "no TensorRT of the headers' version: pip install tensorrt_dispatch_cu13_libs"

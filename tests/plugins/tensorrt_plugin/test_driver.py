@@ -49,13 +49,20 @@ def test_kernels_for_this_gpu():
 
 def test_no_kernels_for_this_gpu():
     assert said(PATCHSKIP_EMULATED_SM="52") == (
-        "the plugin has kernels for sm_53, sm_75; this GPU is sm_52: build it with `make plugin SM=52`"
+        "the plugin has kernels for sm_53, sm_70, sm_75; this GPU is sm_52: build it with `make plugin SM=52`"
     )
     assert "this GPU is sm_86" in said(PATCHSKIP_EMULATED_SM="86")
 
 
 def test_kernels_of_an_earlier_minor_version():
     assert said(PATCHSKIP_EMULATED_SM="78") == "done"
+
+
+def test_kernels_that_the_driver_does_not_take():
+    assert said(PATCHSKIP_EMULATED_SM="70") == (
+        "CUDA: loading the kernels for sm_70: CUDA_ERROR_INVALID_IMAGE; if a newer CUDA than the driver's "
+        "compiled them: `make plugin` on this machine"
+    )
 
 
 def test_a_jetsons_kernels_are_its_own():
