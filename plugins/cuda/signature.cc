@@ -6,8 +6,6 @@ namespace patchskip {
 namespace cuda {
 namespace {
 
-bool is_float(int type) { return type == PS_FLOAT32 || type == PS_FLOAT16; }
-
 std::vector<int64_t> shape_of(const Tensor& tensor) { return {tensor.shape, tensor.shape + tensor.rank}; }
 
 std::vector<int64_t> grid(int64_t height, int64_t width, int patch) {
@@ -23,8 +21,8 @@ const std::vector<Operator>& operators() {
   static const std::vector<Operator> list = {
       {"PatchMask", {"size", "patch", "in_patch", "windows"}},
       {"PatchGate",
-       {"mode", "patch", "cell", "threshold", "weights", "layout", "channels", "scale", "bias", "constants",
-        "picture"}},
+       {"mode", "patch", "cell", "threshold", "weights", "layout", "channels", "scale", "bias", "constants", "picture",
+        "half"}},
       {"PatchSkip",
        {"op_type",
         "patch",
@@ -52,7 +50,8 @@ const std::vector<Operator>& operators() {
         "scale",
         "bias",
         "constants",
-        "picture"}},
+        "picture",
+        "half"}},
   };
   return list;
 }
@@ -67,6 +66,9 @@ Signature::Signature(const std::string& name, const Attributes& a) : attributes_
   gated_ = kind_ == kSkip && a.number("threshold", 0) > 0;
   image_ = kind_ == kSkip && a.text("op_type", "") == "Image";
   picture_ = !a.ints("picture", {}).empty();
+  const int half = a.integer("half", -1);
+  takes_float_ = half != 1;
+  takes_half_ = half != 0;
 }
 
 int Signature::outputs() const { return means_ || gated_ ? 2 : 1; }
@@ -106,6 +108,10 @@ bool Signature::accepts(const std::vector<Tensor>& tensors, int n_inputs) const 
   return tensors[position].dtype == output_type(position - n_inputs, tensors);
 }
 
+bool Signature::is_activation(int type) const {
+  return (type == PS_FLOAT32 && takes_float_) || (type == PS_FLOAT16 && takes_half_);
+}
+
 bool Signature::accepts_input(const std::vector<Tensor>& tensors, int n_inputs) const {
   const int position = static_cast<int>(tensors.size()) - 1, type = tensors[position].dtype;
   if (kind_ == kMask) return type == PS_INT32;
@@ -115,12 +121,12 @@ bool Signature::accepts_input(const std::vector<Tensor>& tensors, int n_inputs) 
   const bool packed = attributes_.integer("constants", 0) > 0;
   if (packed && position == n_inputs - 1) return type == PS_FLOAT32;
   if (kind_ == kGate) {
-    return position == 1 ? type == PS_FLOAT32 || (type == PS_FLOAT16 && !means_) : type == PS_INT32;
+    return position != 1 ? type == PS_INT32 : means_ ? type == PS_FLOAT32 : is_activation(type);
   }
   if (position == 0) return type == PS_INT32;
-  const int first = keeps_ ? 1 : 2;                                 // the activation whose type the others have
-  if (position < first) return is_float(type) || type == PS_INT32;  // nobody reads it
-  return position == first ? is_float(type) : type == tensors[first].dtype;
+  const int first = keeps_ ? 1 : 2;                                      // the activation whose type the others have
+  if (position < first) return type == PS_INT32 || is_activation(type);  // nobody reads it
+  return position == first ? is_activation(type) : type == tensors[first].dtype;
 }
 
 int Signature::aliased_input(int output) const {

@@ -33,6 +33,7 @@ class Signature {
   enum Kind { kMask, kGate, kSkip };  // in the order of operators()
 
   bool accepts_input(const std::vector<Tensor>& tensors, int n_inputs) const;
+  bool is_activation(int type) const;
 
   const Attributes& attributes_;
   Kind kind_;
@@ -41,6 +42,8 @@ class Signature {
   bool gated_;    // PatchSkip: says which patches it has committed
   bool image_;    // PatchSkip: Image
   bool picture_;  // X is a picture's bytes
+  // Activations of these types: the attribute `half` is the engine's, and where it is absent, either will do.
+  bool takes_float_, takes_half_;
 };
 
 // TensorRT knows no bytes between its layers: with the attribute `picture`, [1, H, W, C], X is int32 words whose memory

@@ -25,6 +25,9 @@ def prepare(data, precision, name="the model"):
         raise PatchskipError("{} is prepared already; give the model that it was made from".format(name))
     precision = np.dtype(precision)
     set_precision(model.graph, metadata, precision)
+    for node in model.graph.nodes:
+        if node.domain == DOMAIN and node.op_type != "PatchMask":
+            node.set_attribute("half", int(precision == np.float16))
     carry_pictures(model.graph)
     metadata["workspace_bytes"] = pack_constants(model.graph, precision, metadata["masks"])
     model.graph.value_info = []

@@ -120,6 +120,22 @@ def test_constants_are_for_one_type(host, case):
 
 
 @each
+@pytest.mark.parametrize("half", [0, 1])
+def test_an_engines_type(host, half):
+    """Without packed constants either type would do, if the node did not say which; so does what an engine holds."""
+    node, dtype = prepared(ADD), TYPES[half]
+    attributes = {name: value for name, value in node.attributes.items() if name not in ("activation", "constants")}
+    inputs = [node.inputs[0], *((shape, dtype) for shape, _ in node.inputs[1:4])]
+    outputs = [(node.outputs[0][0], dtype)]
+    plugin = host.create("PatchSkip", dict(attributes, half=half))
+    plugin.configure(inputs, outputs)
+    for one in (plugin, plugin.clone(), host.deserialise("PatchSkip", plugin.serialised())):
+        for other in TYPES[:2]:
+            assert one.accepts(1, [inputs[0], (inputs[1][0], other), *inputs[2:]], outputs) == (other == dtype)
+        assert one.accepts(len(inputs), inputs, outputs)
+
+
+@each
 @some
 def test_what_an_engine_holds(host, case):
     """A plugin that is read back, and a copy of it, are the plugin that was written."""

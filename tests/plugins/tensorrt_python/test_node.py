@@ -73,6 +73,41 @@ def test_types_of_a_layer(types, accepted):
     assert all(node.accepts(types[: n + 1], 5) for n in range(len(types) - 1))
 
 
+# Nodes without packed constants; the input of which the engine's type is asked, and its type where it is given.
+FREE = {
+    "Add": ("PatchSkip", {"op_type": "Add", "patch": 4}, "i?fff"),
+    "Add, nothing kept": ("PatchSkip", {"op_type": "Add", "patch": 4, "shape": [1, 8, 8, 3]}, "if?"),
+    "Image": ("PatchSkip", {"op_type": "Image", "patch": 4}, "i?"),
+    "PatchGate exact": ("PatchGate", {"mode": "exact", "patch": 4}, "f?"),
+}
+OF_LETTER = {"f": np.dtype(np.float32), "h": FLOAT16, "i": INT32}
+
+
+@pytest.mark.parametrize("name", FREE)
+@pytest.mark.parametrize("half, accepted", [(None, "fh"), (0, "f"), (1, "h")])
+def test_an_engines_type(name, half, accepted):
+    """With the attribute `half` a node takes activations of this type alone."""
+    operator, attributes, types = FREE[name]
+    node = Node(operator, attributes if half is None else dict(attributes, half=half))
+    for letter, dtype in OF_LETTER.items():
+        at = types.index("?")
+        before = [OF_LETTER[other] for other in types[:at]]
+        assert node.accepts([*before, dtype], len(types)) == (letter in accepted)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_what_has_no_engines_type(half):
+    """Pictures, masks, means; and which output there is follows from the inputs."""
+    gate = Node("PatchGate", {"mode": "delta", "patch": 4, "cell": 2, "half": half})
+    for types in ("f", "ff", "ffi"):
+        assert gate.accepts([OF_LETTER[letter] for letter in types], 3)
+    assert not gate.accepts([OF_LETTER["f"], FLOAT16], 3)
+    add, dtype = Node("PatchSkip", {"op_type": "Add", "patch": 4, "half": half}), OF_LETTER["fh"[half]]
+    inputs = [INT32, dtype, dtype, dtype]
+    for found in OF_LETTER.values():
+        assert add.accepts([*inputs, found], 4) == (found == dtype)
+
+
 def test_what_is_kept_is_written_in_place():
     assert Node("PatchSkip", SKIP).aliased_input(0) == 1
     assert Node("PatchSkip", dict(SKIP, shape=[1, 8, 8, 3])).aliased_input(0) == -1

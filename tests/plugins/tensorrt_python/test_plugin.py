@@ -67,11 +67,13 @@ def test_the_registry(loaded):
 def test_attributes_in_an_engine(loaded, create):
     """What is stored makes the same plugin again."""
     given = {"op_type": "Conv", "patch": 4, "activation_params": [0.5, 6.0], "pads": [1, 1, 0, 0], "threshold": 0.25}
+    given["half"] = 1
     first = create("PatchSkip", given)
     creator = loaded.trt.get_plugin_registry().get_creator("PatchSkip", "1", "")
     again = creator.create_plugin("", first.get_fields_to_serialize(), loaded.trt.TensorRTPhase.RUNTIME)
     found = {field.name: field.data.tolist() for field in again.get_fields_to_serialize()}
     assert bytes(found.pop("op_type")) == b"Conv" and found.pop("planned_for") == [53, 1]
+    assert found.pop("half") == [1]
     assert found == {"patch": [4], "activation_params": [0.5, 6.0], "pads": [1, 1, 0, 0], "threshold": [0.25]}
     assert again.num_outputs == again.clone().num_outputs == 2  # gated
 
@@ -88,6 +90,18 @@ def test_formats(loaded, create):
         last.format = kind
         tensors[-1].desc = last
         assert plugin.supports_format_combination(4, tensors, 4) == accepted
+
+
+@pytest.mark.parametrize("half, accepted", [(None, (0, 1)), (0, (0,)), (1, (1,))])
+def test_an_engines_type(loaded, create, half, accepted):
+    """The first that says of which type activations are is the cache."""
+    plugin = create("PatchSkip", {"op_type": "Add", "patch": 4, **({} if half is None else {"half": half})})
+    for i, dtype in enumerate((np.float32, np.float16)):
+        tensors = []
+        for array in (np.zeros((2, 2), np.int32), np.zeros((1, 8, 8, 4), dtype)):
+            tensors.append(loaded.trt.DynamicPluginTensorDesc())
+            tensors[-1].desc = described(loaded.trt, array)
+        assert plugin.supports_format_combination(1, tensors, 4) == (i in accepted)
 
 
 def test_enqueue(loaded, create, monkeypatch):

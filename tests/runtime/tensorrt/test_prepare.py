@@ -136,6 +136,17 @@ def test_an_exported_network(exported, options, precision):
     assert metadata["inputs"] == json.loads(before.property("patchskip"))["inputs"]
 
 
+@pytest.mark.parametrize("gate", ["exact", "delta"])
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_nodes_say_which_type_they_take(exported, gate, precision):
+    """TensorRT would choose for those without constants."""
+    nodes = onnx_file.read(prepare(exported(gate=gate), precision)).graph.nodes
+    for operator in ("PatchSkip", "PatchGate"):
+        found = {node.attributes["half"] for node in nodes if node.op_type == operator}
+        assert found == {int(precision == "float16")}
+    assert not any("half" in node.attributes for node in nodes if node.op_type == "PatchMask" or not node.domain)
+
+
 def test_a_picture_of_bytes_is_carried_in_words(exported):
     model = onnx_file.read(prepare(exported(input="u8"), "float32"))
     gate, image = model.graph.nodes[:2]
