@@ -61,7 +61,7 @@ void plan_gate(Builder* builder, const Attributes& a, const Tensor* inputs, int 
   bindings.push_back({&p.updated, output(1)});
   if (gate.weights(plane.channels)) {
     expect(constants >= 0, kNotPacked);
-    expect_tensor("constants", inputs[constants], PS_FLOAT32, {plane.channels});
+    expect_tensor("constants", inputs[constants], PS_INT32, {plane.channels});
     bindings.push_back({&p.cells.weights, input(constants)});
   }
   builder->launch("gate_delta", work, kWarps, 0, p, bindings);

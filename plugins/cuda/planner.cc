@@ -213,7 +213,7 @@ Finish SkipNode::finish(int64_t words) {
   own_words_ = words;
   const int64_t all = words + slopes_words() + (gate.weights(out.channels) ? out.channels : 0);
   expect(all == 0 || constants >= 0, kNotPacked);
-  if (all) expect_tensor("constants", inputs[constants], PS_FLOAT32, {all});
+  if (all) expect_tensor("constants", inputs[constants], PS_INT32, {all});
   return f;
 }
 

@@ -82,8 +82,9 @@ def pack(operator, attributes, inputs, dtype):
     """The constants of one node of an exported model.
 
     inputs: list of arrays for the constant inputs and (shape, dtype) for the others, None where absent. dtype: float32
-    or float16, of the activations. -> (float32 words [n], indices of the inputs that they replace); n = 0: none are
-    needed. Raises PatchskipError when the node is not as docs/op-spec.md has it.
+    or float16, of the activations. -> (words [n], indices of the inputs that they replace); n = 0: none are needed. The
+    words are float32 numbers or pairs of float16 ones, as int32, which nobody converts. Raises PatchskipError when the
+    node is not as docs/op-spec.md has it.
     """
     loaded = native()
     listed, _keep = attribute_list(attributes)
@@ -107,7 +108,7 @@ def pack(operator, attributes, inputs, dtype):
         if size < 0:
             raise PatchskipError(last_error())
         if words is None:
-            words = np.empty(size, np.float32)
+            words = np.empty(size, np.int32)
     return words, list(replaced[: n_replaced.value])
 
 

@@ -119,7 +119,7 @@ bool Signature::accepts_input(const std::vector<Tensor>& tensors, int n_inputs) 
     return type == (picture_ ? PS_INT32 : PS_FLOAT32);
   }
   const bool packed = attributes_.integer("constants", 0) > 0;
-  if (packed && position == n_inputs - 1) return type == PS_FLOAT32;
+  if (packed && position == n_inputs - 1) return type == PS_INT32;
   if (kind_ == kGate) {
     return position != 1 ? type == PS_INT32 : means_ ? type == PS_FLOAT32 : is_activation(type);
   }

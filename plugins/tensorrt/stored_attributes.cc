@@ -6,7 +6,7 @@ namespace patchskip {
 namespace {
 
 // Begins the bytes. The number changes with what follows and with what it means, so that an older engine is refused.
-const char kHeader[] = "patchskip node 1";
+const char kHeader[] = "patchskip node 2";
 
 class Writer {
  public:

@@ -114,7 +114,7 @@ def test_constants_are_for_one_type(host, case):
         plugin, last = host.create(case.operator, attributes), len(inputs) - 1
         assert plugin.outputs == (2 if "threshold" in attributes else 1)
         for dtype in TYPES[:2]:
-            tensors = [inputs[0], *((shape, dtype) for shape, _ in inputs[1:last]), (inputs[last].shape, TYPES[0])]
+            tensors = [inputs[0], *((shape, dtype) for shape, _ in inputs[1:last]), (inputs[last].shape, TYPES[2])]
             outputs = [(inputs[1][0], dtype), inputs[0]][: plugin.outputs]
             assert plugin.accepts(last + len(outputs), tensors, outputs) == (dtype == packed_for)
 

@@ -24,7 +24,7 @@ def prepared(case):
             inputs[i] = (-(-int(np.prod(shape)) // 4),), INT32
     if case.constants:
         attributes["constants"] = 7
-        inputs.append(((7,), np.dtype(np.float32)))
+        inputs.append(((7,), INT32))
     return attributes, inputs
 
 
@@ -52,15 +52,15 @@ SKIP = {"op_type": "Conv", "patch": 4, "constants": 7}
 @pytest.mark.parametrize(
     "types, accepted",
     [
-        ("i fff f f", True),
-        ("i hhh f h", True),
+        ("i fff i f", True),
+        ("i hhh i h", True),
         ("f", False),
         ("i i", False),
         ("i fh", False),
         ("i hf", False),
         ("i hhh h", False),
-        ("i fff i", False),
-        ("i hhh f f", False),
+        ("i fff f", False),
+        ("i hhh i f", False),
         ("i ?", False),
     ],
 )
