@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from . import opencv
 from .errors import PatchskipError
-from .files import atomic_path, atomic_text
+from .files import atomic_path, atomic_text, json_text
 
 CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 COLOURS = [(80, 220, 60), (60, 160, 255), (255, 160, 60), (220, 80, 220), (60, 230, 230), (255, 255, 90)]  # BGR
@@ -85,7 +84,7 @@ def mot(target):
 def json_lines(target):
     """Yield write(dict): one JSON object a line."""
     with atomic_text(target) as file:
-        yield lambda record: file.write(json.dumps(record) + "\n")
+        yield lambda record: file.write(json_text(record) + "\n")
 
 
 def shade(frame, mask, side, scale, origin=(0, 0)):
