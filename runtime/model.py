@@ -3,9 +3,17 @@
 import json
 import os
 
-from .errors import PatchskipError
+from .errors import PatchskipError, whole_number
 
 FORMAT = 1
+ENTRIES = {  # what each entry of the metadata's lists has, docs/op-spec.md
+    "inputs": ("name", "shape", "dtype"),
+    "outputs": ("name", "shape"),
+    "states": ("input", "output", "kind", "shape"),
+    "masks": ("name", "patch", "size"),
+    "layers": ("name", "op_type", "shape", "macs", "mask"),
+    "dense": ("name", "op_type", "macs", "reason"),
+}
 ENGINES = (".engine", ".plan", ".trt")  # how their names end
 
 
@@ -18,8 +26,8 @@ def load(path, threads=None):
     is missing or was built for another machine.
     """
     path = os.fspath(path)
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise PatchskipError("threads is {!r}; give a number, 1 or more".format(threads))
+    if threads is not None:
+        threads = whole_number(threads, "threads is {!r}; give a number, 1 or more")
     if not os.path.isfile(path):
         raise PatchskipError("cannot open the model {}: there is no such file; check the path".format(path))
     if os.path.getsize(path) == 0:
