@@ -99,8 +99,11 @@ class Model:
                 )
 
 
-def read_metadata(text, path):
-    """The property `patchskip` of a model (None when it has none) -> dict, as in docs/op-spec.md."""
+def read_metadata(text, path, needed=()):
+    """The property `patchskip` of a model (None when it has none) -> dict, as in docs/op-spec.md.
+
+    needed: keys that must be there beside the lists.
+    """
     if text is None:
         raise PatchskipError(
             "{} is an ordinary ONNX model without patch-skipping; make one with "
@@ -114,8 +117,14 @@ def read_metadata(text, path):
                     path, metadata["format"], FORMAT
                 )
             )
-        for key in ("inputs", "outputs", "states", "masks", "layers", "dense"):
-            metadata[key] = list(metadata[key])
+        for key, parts in ENTRIES.items():
+            metadata[key] = [dict(entry) for entry in metadata[key]]
+            missing = [part for entry in metadata[key] for part in parts if part not in entry]
+            if missing:
+                raise KeyError(missing[0])
+        missing = [key for key in needed if key not in metadata]
+        if missing:
+            raise KeyError(missing[0])
     except (ValueError, KeyError, TypeError) as error:
         raise PatchskipError(
             "{}: its patchskip metadata cannot be read ({!r}); export it again".format(path, error)
