@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.errors import PatchskipError, one_line
 
 PERSON = 0  # COCO's first class
 # Where the curve is cut, and the overlap that merges two boxes. With them yolox_nano at 576x768 has .9445 on frames 400
@@ -38,6 +38,8 @@ class GroundTruth:
             raise PatchskipError(f"ground truth {path}: {error}; expected MOTChallenge rows of numbers") from None
         if rows.size == 0 or rows.shape[1] < 7:
             raise PatchskipError(f"ground truth {path}: found {rows.shape} values; expected rows of 7 numbers or more")
+        if not np.isfinite(rows[:, :7]).all():
+            raise PatchskipError(f"ground truth {path}: some of its values are not finite; expected rows of numbers")
         rows = rows[rows[:, 6] != 0]
         corners = np.concatenate([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]], axis=1)
         self.path = path
@@ -58,6 +60,14 @@ class GroundTruth:
                     "needs a number for each person in the second column; or give --task detect"
                 )
 
+    def require_persons(self, source, indexes):
+        """Raise PatchskipError unless a person is in the source's frames `indexes`: there is no accuracy without."""
+        if not any(len(self.boxes.get(frame_number(source, index), ())) for index in indexes):
+            raise PatchskipError(
+                f"the ground truth {self.path} has no person in the {len(indexes)} frames of {source.spec} that are "
+                "looked at; give the clip it is of"
+            )
+
     def frame(self, number, size):
         """Boxes [n, 4] x1 y1 x2 y2 of frame `number` (from 1) in pixels of an image of `size` (width, height)."""
         boxes = self.boxes.get(number, np.zeros((0, 4)))
@@ -70,8 +80,18 @@ def _image_size(path):
     for candidate in (path.with_name(path.name.replace(".gt.txt", ".seqinfo.ini")), path.with_name("seqinfo.ini")):
         if candidate != path and candidate.is_file():
             sequence = configparser.ConfigParser()
-            sequence.read(candidate)
-            return sequence.getint("Sequence", "imWidth"), sequence.getint("Sequence", "imHeight")
+            try:
+                sequence.read(candidate)
+                size = sequence.getint("Sequence", "imWidth"), sequence.getint("Sequence", "imHeight")
+            except (configparser.Error, ValueError) as error:
+                raise PatchskipError(
+                    f"{candidate}: {one_line(error)}; expected imWidth and imHeight under [Sequence]"
+                ) from None
+            if min(size) < 1:
+                raise PatchskipError(
+                    f"{candidate}: the size is {size[0]}x{size[1]}; give that of the annotated pictures"
+                )
+            return size
     return None
 
 
@@ -81,7 +101,7 @@ def frame_number(source, index):
     index += source.first
     paths = getattr(source, "paths", None)
     stem = Path(paths[index]).stem if paths else ""
-    return int(stem) if stem.isdigit() else index + 1
+    return int(stem) if stem.isdecimal() else index + 1
 
 
 def overlap(boxes, others):

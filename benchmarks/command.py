@@ -80,8 +80,14 @@ def main(args):
 
     gpu = gpus.of(skip)
     total = min((n for n in (source.count, args.frames) if n), default=None)
+    if truth and total:
+        truth.require_persons(source, range(total))
     with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:
         times, rivals = measure_times(dense, skip, source, task, args.frames, progress, options, numbers, args.refresh)
+    if len(times[0].total) < 2:
+        raise PatchskipError(
+            f"{args.source} has {len(times[0].total)} frames to look at; the first is reported apart, so give 2 or more"
+        )
     with Progress("quality", total, args.quiet) as progress:
         quality = measure_quality(
             dense, skip, source, task, truth, args.frames, progress, options, numbers, args.refresh

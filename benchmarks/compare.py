@@ -39,6 +39,10 @@ def main(args):
         raise PatchskipError("compare takes two models, or one and --full; see `patchskip compare --help`")
     if args.frames is not None and args.frames < 1:
         raise PatchskipError(f"--frames is {args.frames}; give 1 or more")
+    for name in ("atol", "rtol"):
+        value = getattr(args, name)
+        if value is not None and not 0 <= value < np.inf:
+            raise PatchskipError(f"--{name} is {value}; give a number, 0 or more")
     threads = environment.threads(args.threads)
     a, b = open_pair(args.a, args.a if args.full else args.b, threads, args.full)
     source = open_source(args.source)

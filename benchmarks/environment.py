@@ -20,7 +20,7 @@ STEAL_LIMIT = 0.02
 def threads(asked=None):
     """-> `asked`, or PATCHSKIP_THREADS, or as many as there are cores. Raises PatchskipError for less than one."""
     value = asked if asked is not None else os.environ.get("PATCHSKIP_THREADS") or cores()
-    if not str(value).isdigit() or int(value) < 1:
+    if not str(value).isdecimal() or int(value) < 1:
         raise PatchskipError(f"threads is {value!r}; give a number, 1 or more")
     return int(value)
 

@@ -81,7 +81,10 @@ def measure(
         Progress("frontier", len(models) * len(factors) + 1) as progress,
     ):
         dense, _ = _stream(models[0][1], frames, threads, boxes, dense=True)
-        truths = truths or boxes.expected(dense)
+        if truths is None:
+            truths = boxes.expected(dense)
+            if boxes.empty(truths):
+                raise PatchskipError(f"{boxes.nothing} in {source}; give a clip that shows what it looks for")
         result["dense_ap50"] = accuracy.average_precision(dense, truths)
         for number, (name, path) in enumerate(models):
             gates = Gates(onnx.load(path), path)
@@ -106,6 +109,7 @@ def _read(source: str, truth: str | None, part: tuple[float, float]):
     if truth is None:
         return frames[first:last], None, first
     boxes = accuracy.GroundTruth(truth)
+    boxes.require_persons(clip, range(first, last))
     truths = [
         boxes.frame(accuracy.frame_number(clip, index), frames[index].shape[1::-1]) for index in range(first, last)
     ]

@@ -161,6 +161,8 @@ def main(argv=None):
 
 def sweep(args):
     counts = _thread_counts(args.threads)
+    if args.turns < 1:
+        raise PatchskipError(f"--turns is {args.turns}; give 1 or more")
     layers = [layer for layer in (QUICK if args.quick else LAYERS) if args.only in layer.name]
     if not layers:
         raise PatchskipError(f"no layer's name contains {args.only!r}; one is {LAYERS[0].name}")

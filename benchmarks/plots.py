@@ -1,21 +1,28 @@
 """The report's plots, as SVG."""
 
 import html
+import math
 
 import numpy as np
 
 WIDTH, HEIGHT = 860, 220  # of a plot, in CSS pixels
 LEFT, TOP, RIGHT, BOTTOM = 56, 10, 6, 28
+SMALLEST = 1e-12  # top of a plot: what is below it all is nothing
 DENSE, SKIP, QUIET = "#8a8f98", "#0b7a4b", "#d9dce1"
 
 
 def over_frames(series, unit, label, top=None, counted="frame"):
     """Lines over the frames, or over what else is counted from 0. series: [(name, values, colour)]."""
-    top = top or max(float(np.percentile(values, 99.5)) for _, values, _ in series) * 1.15 or 1.0
+    with np.errstate(invalid="ignore"):  # of infinities
+        top = top or max(float(np.percentile(values, 99.5)) for _, values, _ in series) * 1.15
+    if not SMALLEST <= top < np.inf:
+        top = 1.0
     count = max(len(values) for _, values, _ in series)
     parts = _grid(0, top, unit)
     for position, (name, values, colour) in enumerate(series):
-        points = [(i / max(1, count - 1), min(value, top) / top) for i, value in enumerate(values)]
+        points = [
+            (i / max(1, count - 1), min(value, top) / top) for i, value in enumerate(values) if not math.isnan(value)
+        ]
         parts.append(_line(points, colour))
         parts.append(
             f'<text x="{WIDTH - RIGHT}" y="{14 + 16 * position}" text-anchor="end" fill="{colour}" '
@@ -54,7 +61,7 @@ COLOURS = (DENSE, SKIP, "#b4560f", "#3b5fc0", "#8e3a80")  # of the lines of `fro
 def frontiers(series, level, label):
     """Accuracy, 0..1, over cost. series: {name: [(cost, accuracy)]}, by rising cost. level: the dense network's."""
     every = np.array([point for points in series.values() for point in points], float)
-    left, right = every[:, 0].min() * 0.9, every[:, 0].max() * 1.1
+    left, right = every[:, 0].min() * 0.9, max(every[:, 0].max() * 1.1, SMALLEST)
     low, high = every[:, 1].min(), max(every[:, 1].max(), level)
     room = max(0.08 * (high - low), 0.005)
     low, high = low - room, high + room
@@ -79,7 +86,7 @@ def _grid(low, high, unit):
     """Level lines from `low` at the bottom to `high` at the top."""
     parts = []
     step = _nice((high - low) / 4)
-    for tick in np.arange(np.ceil(low / step - 1e-9) * step, high + 1e-9, step):
+    for tick in np.arange(np.ceil(low / step - 1e-9) * step, high + 1e-9 * step, step):
         _, y = _place(0, (tick - low) / (high - low))
         parts.append(
             f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="{QUIET}" stroke-width=".5"/>'

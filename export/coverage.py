@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 
 import numpy as np
 import onnx
 from onnx import helper
 
+from patchskip.runtime.inspection import SHOWN
+from patchskip.runtime.model import read_metadata
+
 from .graph import Graph
 from .layers import node_macs
 
 
-def report(model: onnx.ModelProto) -> dict:
+def report(model: onnx.ModelProto, path: str = "the model") -> dict:
     """-> coverage (0..1), macs, nodes [{name, op_type, macs, patchskip, ...}], states, state_bytes, activation_bytes,
     memory_ratio, gate, threshold, patch, preset, inputs, outputs.
 
     nodes: dense ones have a `reason`; PatchSkip ones `shape`, `kept` (is the output kept from frame to frame?) and
     their gate's `threshold`, 0 without one, with it `cell` and `weighted`. activation_bytes: of all that PatchSkip
     nodes compute; memory_ratio: the states' share of that. A model that was not exported by patchskip has coverage 0
-    and all its nodes dense.
+    and all its nodes dense. Raises PatchskipError, which names `path`, when the metadata cannot be read.
     """
     text = next((entry.value for entry in model.metadata_props if entry.key == "patchskip"), None)
     if text is None:
@@ -30,7 +32,7 @@ def report(model: onnx.ModelProto) -> dict:
         macs = sum(node["macs"] for node in nodes)
         none = {"states": 0, "state_bytes": 0, "activation_bytes": 0, "memory_ratio": 0.0}
         return {"coverage": 0.0, "macs": macs, "nodes": nodes, **none}
-    metadata = json.loads(text)
+    metadata = read_metadata(text, path, SHOWN)
     caches, gates = _caches_and_gates(model)
     nodes = [
         {

@@ -38,7 +38,7 @@ def read(path: str) -> dict[str, Gate]:
             values = {name: file[name] for name in file.files}
     except OSError as error:
         raise PatchskipError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    except (ValueError, EOFError, AttributeError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, AttributeError, KeyError, zipfile.BadZipFile) as error:
         raise PatchskipError(
             f"{path} is not an .npz file of thresholds; numpy.savez(path, **thresholds) makes one"
         ) from error

@@ -38,4 +38,4 @@ def inspect(path: str) -> dict:
     """-> `coverage.report` of a file."""
     model = loading.read(path)
     exported = any(entry.key == "patchskip" for entry in model.metadata_props)
-    return coverage.report(model if exported else loading.load(path))
+    return coverage.report(model if exported else loading.load(path), path)

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from patchskip import PatchskipError, __version__
+from patchskip.runtime.errors import one_line
 
 # command -> (module, help). A module has add_arguments(parser) and main(args) -> exit status; it is imported when used.
 COMMANDS = {
@@ -44,6 +45,10 @@ def main(argv=None):
     except BrokenPipeError:  # `patchskip inspect MODEL | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except MemoryError as error:
+        reason = one_line(error)
+        print("patchskip: out of memory ({}); close programs, or give smaller pictures".format(reason), file=sys.stderr)
+        return 2
     except OSError as error:  # standard output on a full disk, a file without permission
         print("patchskip: {}: {}".format(error.filename or "output", error.strerror or error), file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import sys
 import uuid
@@ -53,8 +54,20 @@ def atomic_text(target):
 def atomic_json(target, value):
     """Write `value` as indented JSON, whole or not at all; `-` is standard output."""
     with atomic_text(target) as file:
-        json.dump(value, file, indent=1)
-        file.write("\n")
+        file.write(json_text(value, indent=1) + "\n")
+
+
+def json_text(value, **options):
+    """-> JSON; NaN and the infinities, which it does not have, are null. options: of json.dumps."""
+    return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    return [_finite(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def write_error(target, error):

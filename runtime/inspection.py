@@ -8,6 +8,8 @@ from .errors import PatchskipError, one_line
 from .files import atomic_json
 from .model import is_engine, read_metadata
 
+SHOWN = ("coverage", "macs", "gate", "threshold", "patch")  # of the metadata, beside its lists
+
 
 def add_arguments(parser):
     parser.add_argument("model", metavar="MODEL", help="an exported model, an engine, or any ONNX network")
@@ -42,7 +44,7 @@ def inspect(path):
     from .tensorrt import sidecar
 
     found = sidecar.read(path)
-    metadata = read_metadata(json.dumps(found.pop("metadata")), path)
+    metadata = read_metadata(json.dumps(found.pop("metadata")), path, SHOWN)
     gates = {gate.pop("name"): gate for gate in metadata.get("gates", [])}
     nodes = [
         dict(
@@ -53,7 +55,7 @@ def inspect(path):
         for layer in layers
     ]
     sizes = [np.prod(s["shape"]) * np.dtype(s.get("dtype", "float32")).itemsize for s in metadata["states"]]
-    kept = {key: metadata.get(key) for key in ("coverage", "macs", "gate", "threshold", "patch", "inputs", "outputs")}
+    kept = {key: metadata[key] for key in SHOWN + ("inputs", "outputs")}
     return dict(found, nodes=nodes, states=len(sizes), state_bytes=int(sum(sizes)), **kept)
 
 

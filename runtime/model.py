@@ -3,9 +3,17 @@
 import json
 import os
 
-from .errors import PatchskipError
+from .errors import PatchskipError, whole_number
 
 FORMAT = 1
+ENTRIES = {  # what each entry of the metadata's lists has, docs/op-spec.md
+    "inputs": ("name", "shape", "dtype"),
+    "outputs": ("name", "shape"),
+    "states": ("input", "output", "kind", "shape"),
+    "masks": ("name", "patch", "size"),
+    "layers": ("name", "op_type", "shape", "macs", "mask"),
+    "dense": ("name", "op_type", "macs", "reason"),
+}
 ENGINES = (".engine", ".plan", ".trt")  # how their names end
 
 
@@ -18,8 +26,8 @@ def load(path, threads=None):
     is missing or was built for another machine.
     """
     path = os.fspath(path)
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise PatchskipError("threads is {!r}; give a number, 1 or more".format(threads))
+    if threads is not None:
+        threads = whole_number(threads, "threads is {!r}; give a number, 1 or more")
     if not os.path.isfile(path):
         raise PatchskipError("cannot open the model {}: there is no such file; check the path".format(path))
     if os.path.getsize(path) == 0:
@@ -91,8 +99,11 @@ class Model:
                 )
 
 
-def read_metadata(text, path):
-    """The property `patchskip` of a model (None when it has none) -> dict, as in docs/op-spec.md."""
+def read_metadata(text, path, needed=()):
+    """The property `patchskip` of a model (None when it has none) -> dict, as in docs/op-spec.md.
+
+    needed: keys that must be there beside the lists.
+    """
     if text is None:
         raise PatchskipError(
             "{} is an ordinary ONNX model without patch-skipping; make one with "
@@ -106,8 +117,14 @@ def read_metadata(text, path):
                     path, metadata["format"], FORMAT
                 )
             )
-        for key in ("inputs", "outputs", "states", "masks", "layers", "dense"):
-            metadata[key] = list(metadata[key])
+        for key, parts in ENTRIES.items():
+            metadata[key] = [dict(entry) for entry in metadata[key]]
+            missing = [part for entry in metadata[key] for part in parts if part not in entry]
+            if missing:
+                raise KeyError(missing[0])
+        missing = [key for key in needed if key not in metadata]
+        if missing:
+            raise KeyError(missing[0])
     except (ValueError, KeyError, TypeError) as error:
         raise PatchskipError(
             "{}: its patchskip metadata cannot be read ({!r}); export it again".format(path, error)

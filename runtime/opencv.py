@@ -4,6 +4,8 @@ import os
 
 from .errors import PatchskipError
 
+FAR = 1e6  # pixels: what OpenCV can draw to
+
 
 def load():
     """-> the cv2 module. Raises PatchskipError when it is not installed."""
@@ -27,6 +29,11 @@ def capture(path):
     registry = getattr(cv2, "videoio_registry", None)
     ffmpeg = registry and cv2.CAP_FFMPEG in registry.getStreamBackends()
     return cv2.VideoCapture(path, cv2.CAP_FFMPEG if ffmpeg else cv2.CAP_ANY)
+
+
+def point(x, y):
+    """-> (x, y) as OpenCV draws it: whole pixels, however far away or undefined the place is."""
+    return tuple(int(round(min(max(-FAR, float(value)), FAR))) for value in (x, y))  # NaN is -FAR
 
 
 def has_gstreamer():

@@ -9,7 +9,7 @@ from math import gcd
 
 import numpy as np
 
-from .errors import PatchskipError
+from .errors import PatchskipError, whole_number
 
 WHOLE = (1, 1)
 SPREAD = 0.618  # of the squares lie between one that is forgotten and the next: neighbours come far apart in time
@@ -24,8 +24,7 @@ class Refresh:
     """
 
     def __init__(self, model, execution, frames):
-        if frames < 1:
-            raise PatchskipError("a refresh in {} frames is not possible; give 1 or more".format(frames))
+        frames = whole_number(frames, "a refresh in {!r} frames is not possible; give a whole number, 1 or more")
         if not hasattr(execution, "states"):
             raise PatchskipError("an engine's state cannot be refreshed in parts; leave it out, or call reset()")
         patches = {tuple(mask["size"]): mask["patch"] for mask in model.metadata["masks"]}

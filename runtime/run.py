@@ -172,6 +172,10 @@ def _options(args, task):
     options = {} if args.conf is None else {"conf": args.conf}
     if args.decoder and args.decoder not in DECODERS.get(task, ()):
         raise PatchskipError("--decoder {} is not one of --task {}; leave it out".format(args.decoder, task))
+    if args.classes and task not in ("detect", "track"):
+        raise PatchskipError("--classes is for --task detect and track, and the task is {}; leave it out".format(task))
+    if args.conf is not None and task == "none":
+        raise PatchskipError("--conf is the score of what a task finds, and the task is none; leave it out")
     if task in DECODERS:
         options["decoder"] = args.decoder
     if task == "pose":

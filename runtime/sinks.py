@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from . import opencv
 from .errors import PatchskipError
-from .files import atomic_path, atomic_text
+from .files import atomic_path, atomic_text, json_text
 
 CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 COLOURS = [(80, 220, 60), (60, 160, 255), (255, 160, 60), (220, 80, 220), (60, 230, 230), (255, 255, 90)]  # BGR
@@ -85,7 +84,7 @@ def mot(target):
 def json_lines(target):
     """Yield write(dict): one JSON object a line."""
     with atomic_text(target) as file:
-        yield lambda record: file.write(json.dumps(record) + "\n")
+        yield lambda record: file.write(json_text(record) + "\n")
 
 
 def shade(frame, mask, side, scale, origin=(0, 0)):
@@ -110,8 +109,8 @@ def draw(frame, detections, names):
     for row in detections.tolist():
         x1, y1, x2, y2, score, number = row[:6]
         colour = COLOURS[int(row[-1] if len(row) > 6 else number) % len(COLOURS)]
-        corner = int(round(x1)), int(round(y1))
-        cv2.rectangle(frame, corner, (int(round(x2)), int(round(y2))), colour, 2)
+        corner = opencv.point(x1, y1)
+        cv2.rectangle(frame, corner, opencv.point(x2, y2), colour, 2)
         identity = " {}".format(int(row[6])) if len(row) > 6 else ""
         label = "{}{} {:.2f}".format(names(int(number)), identity, score)
         cv2.putText(
@@ -130,7 +129,7 @@ class Trails:
         for row in tracks.tolist() if tracks.shape[1] > 6 else []:
             x1, _, x2, y2 = row[:4]
             number = int(row[6])
-            way = self._points.get(number, [])[-TRAIL:] + [[int(round((x1 + x2) / 2)), int(round(y2))]]
+            way = self._points.get(number, [])[-TRAIL:] + [opencv.point((x1 + x2) / 2, y2)]
             points[number] = way
             cv2.polylines(frame, [np.array(way, np.int32)], False, COLOURS[number % len(COLOURS)], 2, cv2.LINE_AA)
         self._points = points

@@ -15,7 +15,7 @@ def draw(frame, people, skeleton, least=0.2):
     thick = max(1, min(frame.shape[:2]) // 200)
     for joints in people:
         seen = joints[:, -1] >= least
-        points = [(int(round(float(x))), int(round(float(y)))) for x, y in joints[:, :2]]
+        points = [opencv.point(x, y) for x, y in joints[:, :2]]
         for first, last in skeleton.bones:
             if seen[first] and seen[last]:
                 colour = _colour(skeleton.joints[first], skeleton.joints[last])
@@ -44,7 +44,7 @@ def plot(people, skeleton, least=0.2):
             away = points[:, 2] * np.cos(angle) - points[:, 0] * np.sin(angle)
             y = points[:, 1] - 0.25 * away  # from a little above
             turned.append(np.stack([x, y], axis=1) / half * 0.42 * SIDE + SIDE / 2)
-        cross = [tuple(int(round(v)) for v in end) for end in turned[1].tolist()]
+        cross = [opencv.point(x, y) for x, y in turned[1]]
         cv2.line(panel, cross[0], cross[1], (90, 90, 90), 1, cv2.LINE_AA)
         cv2.line(panel, cross[2], cross[3], (90, 90, 90), 1, cv2.LINE_AA)
         for name, end in (("x", cross[1]), ("z", cross[3])):

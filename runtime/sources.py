@@ -76,11 +76,11 @@ class Source:
 
     def start_at(self, first):
         """Leave out the frames before number `first`, from 0. Raises PatchskipError when none is left."""
-        if first < 0 or self.count is not None and first >= self.count:
-            raise PatchskipError("{} cannot start at frame {}; it has {}".format(self.spec, first, self.count))
+        whole = None if self.count is None else self.first + self.count
+        if first < 0 or whole is not None and first >= whole:
+            raise PatchskipError("{} cannot start at frame {}; it has {}".format(self.spec, first, whole))
         self.first = first
-        if self.count is not None:
-            self.count -= first
+        self.count = None if whole is None else whole - first
 
     def __iter__(self):
         for i, frame in enumerate(self._frames()):

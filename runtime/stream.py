@@ -153,7 +153,7 @@ class Stream:
         return np.ascontiguousarray(array)
 
     def _refuse(self, inputs):
-        given = sorted(inputs) if isinstance(inputs, dict) else _describe(inputs)
+        given = sorted(inputs, key=str) if isinstance(inputs, dict) else _describe(inputs)
         raise PatchskipError(
             "the inputs given are {}, the model takes {}; give a dict with these names".format(given, self._order)
         )

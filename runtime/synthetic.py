@@ -6,6 +6,7 @@ from .errors import PatchskipError
 from .sources import Source, options
 
 DEFAULTS = {"frames": "120", "size": "640x480", "seed": "0", "noise": "1.5", "shapes": "4"}
+SEEDS = 2**32  # that numpy's generator has
 
 
 class Synthetic(Source):
@@ -24,8 +25,10 @@ class Synthetic(Source):
             self._seed, noise = int(given["seed"]), float(given["noise"])
         except ValueError as error:
             raise PatchskipError("{}: {}; give e.g. synthetic://?size=640x480&seed=1".format(spec, error)) from error
-        if min(width, height) < 16 or count < 1 or self._seed < 0 or shapes < 0 or not 0 <= noise <= 64:
-            raise PatchskipError("{}: give a size of 16x16 or more, frames >= 1, noise 0..64".format(spec))
+        if min(width, height) < 16 or max(width, height) > 8192 or count < 1:
+            raise PatchskipError("{}: give a size of 16x16 to 8192x8192 and frames >= 1".format(spec))
+        if not 0 <= self._seed < SEEDS or not 0 <= shapes <= 1000 or not 0 <= noise <= 64:
+            raise PatchskipError("{}: give a seed below 2^32, shapes 0..1000 and noise 0..64".format(spec))
         self.size, self.count = (height, width), count
         rng = np.random.RandomState(self._seed)
         self._background = _texture(rng, height, width)
@@ -35,11 +38,11 @@ class Synthetic(Source):
 
     def _frames(self):
         height, width = self.size
-        for i in range(self.count or 0):
+        for i in range(self.first + (self.count or 0)):
             frame = self._background.copy()
             for mover in self._movers:
                 mover.draw(frame, i)
-            y, x = np.random.RandomState(self._seed + 7919 * (i + 1)).randint(0, 65, 2)
+            y, x = np.random.RandomState((self._seed + 7919 * (i + 1)) % SEEDS).randint(0, 65, 2)
             yield np.clip(frame + self._noise[y : y + height, x : x + width], 0, 255).astype(np.uint8)
 
 
@@ -47,7 +50,10 @@ class _Mover:
     """A textured rectangle or ellipse that crosses the frame and turns at its borders."""
 
     def __init__(self, rng, height, width):
-        self._h, self._w = (max(4, int(height * s)) for s in (rng.uniform(0.1, 0.2), rng.uniform(0.05, 0.1)))
+        self._h, self._w = (
+            min(max(4, int(height * s)), most)
+            for s, most in ((rng.uniform(0.1, 0.2), height), (rng.uniform(0.05, 0.1), width))
+        )
         self._patch = np.clip(_texture(rng, self._h, self._w) * 0.5 + rng.randint(0, 128, 3), 0, 255).astype(np.int16)
         y, x = np.ogrid[-1 : 1 : self._h * 1j, -1 : 1 : self._w * 1j]
         self._inside = (y * y + x * x <= 1) if rng.randint(2) else np.ones((self._h, self._w), bool)

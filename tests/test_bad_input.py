@@ -296,7 +296,11 @@ def test_a_stream_goes_on_after_a_bad_frame(workplace):
     ):
         with pytest.raises(patchskip.PatchskipError, match=words):
             stream.infer({"images": wrong})
-    for wrong, words in ((frames[1], r"are float32 \[1, 3, 64, 96\]"), ({"image": frames[1]}, r"are \['image'\]")):
+    for wrong, words in (
+        (frames[1], r"are float32 \[1, 3, 64, 96\]"),
+        ({"image": frames[1]}, r"are \['image'\]"),
+        ({1: 0, "images": 0}, r"are \[1, 'images'\]"),
+    ):
         with pytest.raises(patchskip.PatchskipError, match=words + r", the model takes \['images'\]; give a dict"):
             stream.infer(wrong)
     np.testing.assert_array_equal(stream.infer({"images": frames[1]})["output"], good[1])

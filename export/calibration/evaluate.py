@@ -87,10 +87,10 @@ class Evaluator:
         return Result(float(np.mean(active)), self._measure.error(found, self._expected))
 
     def _stream(self, settings: Mapping[str, Gate], clips: Sequence[Clip], dense: bool = False):
-        pipeline = Pipeline(self._load(settings), self._measure.task, **self._measure.options)
+        model = self._load(settings)
         found, active = [], []
         for clip in clips:
-            pipeline.stream.reset()
+            pipeline = Pipeline(model, self._measure.task, **self._measure.options)  # a tracker remembers, too
             for index, frame in enumerate(clip.frames):
                 if self._stop.is_set():
                     raise KeyboardInterrupt

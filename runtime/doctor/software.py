@@ -73,7 +73,7 @@ def threads(system):
     asked = os.environ.get("PATCHSKIP_THREADS")
     if asked is None:
         return OK, "{} (all cores)".format(cores), ""
-    if not asked.isdigit() or not 1 <= int(asked) <= cores:
+    if not asked.isdecimal() or not 1 <= int(asked) <= cores:
         found = "PATCHSKIP_THREADS is {!r}, there are {} cores".format(asked, cores)
         return WARN, found, "set it to 1..{}".format(cores)
     return OK, "{} of {} cores (PATCHSKIP_THREADS)".format(asked, cores), ""

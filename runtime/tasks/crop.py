@@ -12,6 +12,7 @@ from ..errors import PatchskipError
 MARGIN = 0.05  # of the crop's side: joints nearer than this to its border make it move
 ROOM = 0.25  # of the person's side, left free on each side when it moves
 REMEMBERED = 5  # frames with joints, whose median counts: one joint that jumps moves nothing
+LARGEST = 4  # times the frame's longer side: what lies outside the frame takes memory, too
 PAD = 114  # grey level of what lies outside the frame
 
 
@@ -41,6 +42,11 @@ class Crop:
                 raise PatchskipError(
                     "the crop {},{},{},{} lies outside the frame, which is {}x{}".format(x, y, w, h, width, height)
                 )
+            if max(w, h) > LARGEST * max(width, height):
+                raise PatchskipError(
+                    "the crop {},{},{},{} is more than {} times as large as the frame, which is {}x{}; give a smaller "
+                    "one".format(x, y, w, h, LARGEST, width, height)
+                )
             self._next = self._place((x, y, w, h))
         if self.box != self._next:
             self.box, self._picture = self._next, None
@@ -60,6 +66,8 @@ class Crop:
         """
         if not self._moving or not len(points) or self._next != self.box:
             return
+        edge = np.array(self._frame[::-1])
+        points = np.clip(points, -edge, 2 * edge)  # a network may put a joint anywhere
         self._recent.append(np.concatenate([points.min(axis=0), points.max(axis=0)]))
         if len(self._recent) < REMEMBERED:
             return

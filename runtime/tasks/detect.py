@@ -25,7 +25,8 @@ def create(model, conf=0.4, nms=0.45, classes=None):
 
 
 class Detect:
-    """`detect(outputs, scale)` -> float32 [n, 6]: x1, y1, x2, y2 in the frame's pixels, score, class; best first.
+    """`detect(outputs, scale)` -> float32 [n, 6]: x1, y1, x2, y2 in the frame's pixels, score, class; best first. What
+    is not finite is no detection.
 
     The output's rows are [x, y, w, h, objectness, classes...]: the centre's offset from its anchor and the logarithm of
     the size, in strides; objectness and classes after their sigmoid. The score is their product.
@@ -56,10 +57,12 @@ class Detect:
         kept, rows, classes, scores = kept[good], rows[good], classes[good], scores[good]
         strides = self._strides[kept]
         centre = (rows[:, :2] + self._anchors[kept]) * strides
-        half = np.exp(rows[:, 2:4]) * (strides / 2)
+        with np.errstate(over="ignore"):
+            half = np.exp(rows[:, 2:4]) * (strides / 2)
         result = np.concatenate([centre - half, centre + half, scores[:, None], classes[:, None]], axis=1)
         result[:, :4] /= np.array([scale[0], scale[1]] * 2, np.float32)
-        return suppress(result.astype(np.float32), self._nms)
+        result = result.astype(np.float32)
+        return suppress(result[np.isfinite(result).all(axis=1)], self._nms)
 
 
 def suppress(detections, limit):
@@ -109,7 +112,7 @@ def _class_numbers(classes, count):
         return None
     numbers = [coco.NAMES.index(c) if c in coco.NAMES else c for c in classes]
     for value in numbers:
-        if not str(value).isdigit() or int(value) >= count:
+        if not str(value).isdecimal() or int(value) >= count:
             raise PatchskipError(
                 "there is no class {!r}; give names of COCO (person, car, ...) or numbers below {}".format(value, count)
             )

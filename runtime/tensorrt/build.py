@@ -44,6 +44,10 @@ def main(args):
         raise PatchskipError("--workspace is {}; give a number of MiB, 1 or more".format(args.workspace))
     if (args.sm is None) != (args.multiprocessors is None):
         raise PatchskipError("--sm and --multiprocessors are given together: a GPU has both")
+    if args.sm is not None and not 30 <= args.sm < 200:
+        raise PatchskipError("--sm is {}; give 10 * major + minor, such as 53 or 87".format(args.sm))
+    if args.multiprocessors is not None and args.multiprocessors < 1:
+        raise PatchskipError("--multiprocessors is {}; give 1 or more".format(args.multiprocessors))
     output = args.output or re.sub(r"(\.patchskip)?\.onnx$", "", args.model) + ".engine"
     check_memory(args.model, args.workspace)
     start = time.monotonic()

@@ -58,7 +58,7 @@ def test_ground_truth_is_scaled_from_its_seqinfo(tmp_path):
     np.testing.assert_allclose(accuracy.GroundTruth(tmp_path / "A.gt.txt").frame(1, (100, 50)), [[100, 50, 120, 90]])
 
 
-@pytest.mark.parametrize("text", ["", "a,b,c\n", "1,2,3\n", None])
+@pytest.mark.parametrize("text", ["", "a,b,c\n", "1,2,3\n", "nan,1,0,0,8,8,1\n", "1,1,0,inf,8,8,1\n", None])
 def test_bad_ground_truth_is_one_line(tmp_path, text):
     path = tmp_path / "bad.gt.txt"
     if text is not None:
@@ -67,14 +67,31 @@ def test_bad_ground_truth_is_one_line(tmp_path, text):
         accuracy.GroundTruth(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no ini\n",
+        "[Sequence]\nimWidth=8\n",
+        "[Sequence]\nimWidth=8\nimHeight=x\n",
+        "[Sequence]\nimWidth=0\nimHeight=8\n",
+    ],
+)
+def test_a_bad_seqinfo_is_one_line(tmp_path, text):
+    (tmp_path / "A.gt.txt").write_text("1,1,100,50,20,40,1,0,0,0\n")
+    (tmp_path / "A.seqinfo.ini").write_text(text)
+    with pytest.raises(PatchskipError, match="A.seqinfo.ini: ") as error:
+        accuracy.GroundTruth(tmp_path / "A.gt.txt")
+    assert "\n" not in str(error.value)
+
+
 def test_frame_numbers():
     class Images:
         first = 0
-        paths = ["/x/000007.jpg", "/x/cover.jpg"]
+        paths = ["/x/000007.jpg", "/x/cover.jpg", "/x/\N{SUPERSCRIPT TWO}.jpg"]
 
     class Video:
         first = 3
 
     assert accuracy.frame_number(Images, 0) == 7
-    assert accuracy.frame_number(Images, 1) == 2
+    assert accuracy.frame_number(Images, 1) == 2 and accuracy.frame_number(Images, 2) == 3
     assert accuracy.frame_number(Video, 4) == 8

@@ -117,6 +117,7 @@ def test_dense_network_of_another_size_is_resized(demo):
     "more, words",
     [
         (["--frames", 1], "--frames is 1"),
+        (["--start", 23], "1 frames to look at"),
         (["--start", 24], "cannot start at frame 24; it has 24"),
         (["--threads", 0], "threads is 0"),
         (["--gt", "nowhere.gt.txt"], "nowhere.gt.txt"),
@@ -127,6 +128,12 @@ def test_bad_usage_is_one_line_and_two(demo, capsys, more, words):
     assert run(demo, *more, "--quiet") == 2
     error = capsys.readouterr().err.strip()
     assert words in error and error.startswith("patchskip: ") and "\n" not in error
+
+
+def test_ground_truth_of_another_clip(demo, capsys, tmp_path):
+    (tmp_path / "gt.txt").write_text("25,1,0,0,8,8,1,0,0,0\n3,1,0,0,8,8,0,0,0,0\n")
+    assert run(demo, "--gt", tmp_path / "gt.txt", "--quiet") == 2
+    assert "has no person in the 24 frames" in capsys.readouterr().err
 
 
 def test_models_in_the_wrong_places(demo, capsys):

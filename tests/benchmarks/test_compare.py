@@ -44,8 +44,11 @@ def test_another_network_is_different(demo):
     assert run(demo, demo / "network.onnx", demo / "other.onnx", "--rtol", "1e-6") == 1
 
 
+LIMITS = [["{exact}", "{dense}", option, value] for option in ("--atol", "--rtol") for value in ("-1", "nan", "inf")]
+
+
 @pytest.mark.parametrize(
-    "words", [["{exact}"], ["{exact}", "{dense}", "--full"], ["{dense}", "--full"], ["{exact}", "no"]]
+    "words", [["{exact}"], ["{exact}", "{dense}", "--full"], ["{dense}", "--full"], ["{exact}", "no"], *LIMITS]
 )
 def test_bad_usage_is_one_line_and_two(demo, capsys, words):
     paths = {"exact": demo / "exact.patchskip.onnx", "dense": demo / "network.onnx"}

@@ -46,6 +46,17 @@ def test_without_ground_truth(demo, tmp_path):
     assert coarse["ap50"] < same["ap50"]
 
 
+def test_nobody_is_there(demo, tmp_path, capsys):
+    """Of nothing there is no AP50, neither of the ground truth nor of the dense network's boxes."""
+    words = [f"plain={demo / 'delta.patchskip.onnx'}", "--plot", str(tmp_path / "plot.svg")]
+    (tmp_path / "gt.txt").write_text("999,1,0,0,8,8,1,0,0,0\n")
+    assert frontier.main([*words, "--source", str(demo / "clip"), "--gt", str(tmp_path / "gt.txt")]) == 2
+    assert "has no person in the 24 frames" in capsys.readouterr().err
+    still = "synthetic://?frames=4&size=320x256&shapes=0"
+    assert frontier.main([*words, "--source", still]) == 2
+    assert "finds nothing" in capsys.readouterr().err and list(tmp_path.iterdir()) == [tmp_path / "gt.txt"]
+
+
 @pytest.mark.parametrize("words", [["nameless.onnx"], ["plain=absent.onnx"]])
 def test_bad_input(words, demo, capsys):
     assert frontier.main([*words, "--source", str(demo / "clip"), "--gt", str(demo / "clip.gt.txt")]) == 2

@@ -60,7 +60,7 @@ def test_quick_sweep(tmp_path, capsys):
     assert "geomean" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [["--threads", "x"], ["--threads", "0"], ["--only", "nothing"]])
+@pytest.mark.parametrize("words", [["--threads", "x"], ["--threads", "0"], ["--only", "nothing"], ["--turns", "0"]])
 def test_bad_usage(words, capsys):
     assert layers.main(words) == 2
     assert capsys.readouterr().err.startswith("patchskip: ")

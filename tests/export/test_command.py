@@ -164,6 +164,11 @@ def _bad_gates(path):
     (path.parent / "gates.npz").write_bytes(b"PK no archive")
 
 
+def _renamed_gates(path):
+    np.save(path.parent / "gates.npy", np.ones(3))
+    (path.parent / "gates.npy").rename(path.parent / "gates.npz")
+
+
 def _nothing(path):
     pass
 
@@ -182,6 +187,7 @@ BAD = {
     "threshold": (_nothing, ["--gate", "delta", "--threshold", "-1"], "threshold"),
     "threshold without delta": (_nothing, ["--threshold", "0.1"], "--gate delta"),
     "gates file": (_bad_gates, ["--gate", "delta", "--gates", "gates.npz"], "gates.npz"),
+    "one array": (_renamed_gates, ["--gate", "delta", "--gates", "gates.npz"], "not an .npz file"),
     "no gates file": (_nothing, ["--gate", "delta", "--gates", "none.npz"], "none.npz"),
     "no source": (_nothing, ["--gate", "delta", "--source", "none.avi"], "none.avi"),
     "a crop of nothing": (_nothing, ["--gate", "delta", "--crop", "0,0,8,8"], "give --source"),
@@ -215,6 +221,44 @@ def test_inspect_says_what_is_wrong(file, damage, capsys):
     damage(file)
     assert run("inspect", file) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def _metadata(**changes):
+    """Changes of an export's metadata: a value, or None to leave the entry out."""
+
+    def damage(path):
+        model = onnx.load(path)
+        entry = next(entry for entry in model.metadata_props if entry.key == "patchskip")
+        metadata = {**json.loads(entry.value), **changes}
+        entry.value = json.dumps({key: value for key, value in metadata.items() if value is not None})
+        path.write_bytes(model.SerializeToString())
+
+    return damage
+
+
+def _no_json(path):
+    model = onnx.load(path)
+    next(entry for entry in model.metadata_props if entry.key == "patchskip").value = "{"
+    path.write_bytes(model.SerializeToString())
+
+
+DAMAGED = {
+    "no JSON": (_no_json, "metadata cannot be read"),
+    "a list": (_metadata(layers=[{}]), "metadata cannot be read (KeyError('name'))"),
+    "no coverage": (_metadata(coverage=None), "metadata cannot be read (KeyError('coverage'))"),
+    "another format": (_metadata(format=9), "has format 9"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_inspect_says_what_is_wrong_with_an_export(file, case, capsys):
+    assert run("export", file, "--quiet") == 0
+    exported = file.parent / "net.patchskip.onnx"
+    damage, expected = DAMAGED[case]
+    damage(exported)
+    assert run("inspect", exported) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"patchskip: {exported}") and error.count("\n") == 1 and expected in error
 
 
 def test_a_full_disk(file, capsys):

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
-from patchskip.runtime.tasks.crop import PAD, REMEMBERED, Crop
+from patchskip import PatchskipError
+from patchskip.runtime.tasks.crop import LARGEST, PAD, REMEMBERED, Crop
 
 FRAME = np.arange(200 * 300 * 3).reshape(200, 300, 3).astype(np.uint8)
 
@@ -32,6 +34,17 @@ def test_a_region_is_a_view_that_lies_in_the_frame():
     picture = crop(FRAME)
     assert crop.box == [240, 20, 60, 80] and np.shares_memory(picture, FRAME)
     np.testing.assert_array_equal(picture, FRAME[20:100, 240:])
+
+
+def test_a_region_is_not_much_larger_than_the_frame():
+    assert Crop((64, 64), (0, 0, LARGEST * 300, 20))(FRAME).shape == (LARGEST * 300, LARGEST * 300, 3)
+    with pytest.raises(PatchskipError, match="the crop 0,0,9999999999,9999999999 is more than 4 times"):
+        Crop((64, 64), (0, 0, 9999999999, 9999999999))(FRAME)
+
+
+def test_joints_that_are_nowhere_do_not_take_it_along():
+    crop = looked(Crop((64, 64), (100, 50, 100, 100)), body(-1e30, -1e9, 2e30, 1e12))
+    assert crop.moves == 1 and max(crop.box) < 10 * max(FRAME.shape)
 
 
 def test_it_stays_while_the_person_stays_inside():

@@ -51,13 +51,23 @@ def test_nothing_found(rng):
     assert tasks.create("detect", model())({"output": 0 * head(rng)}).shape == (0, 6)
 
 
+@pytest.mark.parametrize("far", [200, np.inf, np.nan])
+def test_a_box_without_bounds_is_none(rng, far):
+    """exp(200) is more than a float32 holds."""
+    rows = head(rng)
+    whole = tasks.create("detect", model(), conf=0.3, nms=1.0)({"output": rows})
+    rows[0, :, 2] = np.where(np.arange(len(ANCHORS)) % 2, far, rows[0, :, 2])
+    found = tasks.create("detect", model(), conf=0.3, nms=1.0)({"output": rows})
+    assert np.isfinite(found).all() and 0 < len(found) < len(whole)
+
+
 def test_classes(rng):
     rows = head(rng)
     everything = tasks.create("detect", model(), conf=0.3, nms=1.0)({"output": rows})
     some = tasks.create("detect", model(), conf=0.3, nms=1.0, classes=["bicycle", "2"])({"output": rows})
     np.testing.assert_array_equal(some, everything[np.isin(everything[:, 5], [1, 2])])
     assert 0 < len(some) < len(everything)
-    for wrong in ("unicorn", "3", "car "):
+    for wrong in ("unicorn", "3", "car ", "\N{SUPERSCRIPT TWO}"):
         with pytest.raises(PatchskipError, match="no class"):
             tasks.create("detect", model(), classes=[wrong])
 

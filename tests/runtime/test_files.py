@@ -1,10 +1,13 @@
 import errno
+import json
 import os
 
+import numpy as np
 import pytest
 
 from patchskip import PatchskipError
-from patchskip.runtime.files import atomic_path, atomic_text
+from patchskip.runtime import sinks
+from patchskip.runtime.files import atomic_json, atomic_path, atomic_text
 
 
 def test_the_file_appears_at_the_end(tmp_path):
@@ -63,3 +66,14 @@ def test_no_folder_and_a_folder(tmp_path):
         with pytest.raises(PatchskipError, match=words):
             with atomic_text(str(target)):
                 pass
+
+
+def test_json_has_no_number_that_is_none(tmp_path):
+    """Other readers refuse NaN and Infinity."""
+    value = {"a": [1.5, float("nan"), {"b": (float("inf"), -float("inf"), np.float64("nan"), True, 2, None, "x")}]}
+    atomic_json(str(tmp_path / "out.json"), value)
+    expected = {"a": [1.5, None, {"b": [None, None, None, True, 2, None, "x"]}]}
+    assert json.loads((tmp_path / "out.json").read_text()) == expected
+    with sinks.json_lines(str(tmp_path / "out.json")) as write:
+        write(value)
+    assert json.loads((tmp_path / "out.json").read_text()) == expected

@@ -104,10 +104,21 @@ def test_a_dynamic_shape(counter):
     refused(counter, "dynamic")
 
 
-@pytest.mark.parametrize("threads", [0, -1, "two", 1.5])
+@pytest.mark.parametrize("threads", [0, -1, "two", 1.5, True])
 def test_wrong_threads(counter, threads):
     with pytest.raises(patchskip.PatchskipError, match="threads"):
         patchskip.load(str(counter), threads)
+
+
+def test_threads_of_numpy(counter):
+    threads = patchskip.load(str(counter), np.int64(2)).threads
+    assert threads == 2 and type(threads) is int
+
+
+@pytest.mark.parametrize("key", ["inputs", "outputs", "states", "masks", "layers", "dense"])
+@pytest.mark.parametrize("entries", [[{}], [1], 1, None])
+def test_metadata_with_other_entries(counter, key, entries):
+    refused(edited(counter, **{key: entries}), "metadata cannot be read", "export it again")
 
 
 def elf(machine, bits=64):

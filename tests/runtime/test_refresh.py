@@ -97,8 +97,9 @@ def test_a_network_whose_end_is_global_is_refreshed_in_parts(data, tmp_path, nam
 
 
 def test_what_cannot_be(model, monkeypatch):
-    with pytest.raises(PatchskipError, match="in 0 frames is not possible"):
-        model.stream(refresh=0)
+    for frames in (0, -1, 1.5, float("nan"), "a", True):
+        with pytest.raises(PatchskipError, match="in {!r} frames is not possible".format(frames)):
+            model.stream(refresh=frames)
     with pytest.raises(PatchskipError, match="an engine's state"):
         refresh.Refresh(model, object(), 5)
     monkeypatch.setattr(refresh.Refresh, "_side", lambda self, state, *rest: (1, 1))

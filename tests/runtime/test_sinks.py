@@ -1,12 +1,13 @@
 import contextlib
 import os
 import signal
+import types
 
 import numpy as np
 import pytest
 
 from patchskip import PatchskipError
-from patchskip.runtime import sinks
+from patchskip.runtime import sinks, skeletons
 
 cv2 = pytest.importorskip("cv2")
 resource = pytest.importorskip("resource")
@@ -98,6 +99,22 @@ def test_boxes_are_drawn():
     frame = np.zeros((100, 100, 3), np.uint8)
     sinks.draw(frame, np.array([[20.4, 30, 60, 80, 0.9, 0]], np.float32), lambda number: "person")
     assert frame[30:80, 20].any(axis=-1).all() and not frame[40:70, 30:50].any()
+
+
+@pytest.mark.parametrize("far", [3e9, -1e30, np.inf, np.nan])
+def test_what_lies_far_away_is_drawn_as_far_as_it_is_seen(far):
+    frame = np.zeros((100, 100, 3), np.uint8)
+    row = np.array([[20, 30, 60, far, 0.9, 0, 1]], np.float32)
+    sinks.draw(frame, row, lambda number: "person")
+    trails = sinks.Trails()
+    trails(frame, row)
+    assert frame[30, 21:60].any(axis=1).all()
+    trails(frame, row[:, [3, 1, 2, 0, 4, 5, 6]])
+    joints = np.array([[[20, 30, 0, 1], [far, far, far, 1]]], np.float32)
+    skeleton = types.SimpleNamespace(joints=["left", "right"], bones=[(0, 1)])
+    skeletons.draw(frame, joints, skeleton)
+    with np.errstate(all="ignore"):
+        skeletons.plot(joints, skeleton)
 
 
 def test_trails_follow_each_track():

@@ -46,10 +46,12 @@ def test_a_video(tmp_path):
 
 
 def test_a_later_start(tmp_path):
-    for spec in (clip(tmp_path / "a.avi"), images(tmp_path / "a", [(8, 12)] * 12)):
+    generated = "synthetic://?frames=12&size=32x16"
+    for spec in (clip(tmp_path / "a.avi"), images(tmp_path / "a", [(8, 12)] * 12), generated):
         source = patchskip.open_source(str(spec))
         whole = list(source)
-        source.start_at(9)
+        source.start_at(2)
+        source.start_at(9)  # of all frames, not of those that were left
         assert (source.count, source.first) == (3, 9)
         assert all(np.array_equal(frame, same) for frame, same in zip(source, whole[9:])) and len(list(source)) == 3
     for first in (-1, 12):
@@ -116,7 +118,17 @@ def test_synthetic_rests_but_for_the_shapes_and_the_noise():
     assert still.std() > 10 and 1 < (still - still.mean(axis=0)).std() < 3
 
 
-@pytest.mark.parametrize("query", ["size=1x1", "size=axb", "frames=0", "frames=x", "color=red", "noise=-1"])
+@pytest.mark.parametrize("size", ["20x400", "16x640", "640x16", "16x16"])
+def test_synthetic_of_any_shape(size):
+    for seed in (0, 1, 2**32 - 1):
+        for frame in patchskip.open_source("synthetic://?frames=40&size={}&seed={}".format(size, seed)):
+            assert "{1}x{0}".format(*frame.shape) == size
+
+
+REFUSED = ["size=1x1", "size=axb", "size=16x99999999", "frames=0", "frames=x", "color=red", "noise=-1"]
+
+
+@pytest.mark.parametrize("query", REFUSED + ["seed=-1", "seed=4294967296", "shapes=9999999999"])
 def test_synthetic_refuses(query):
     refused("synthetic://?" + query, "synthetic://")
 

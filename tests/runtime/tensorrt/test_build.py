@@ -133,6 +133,10 @@ def test_memory(tmp_path):
     [
         ("m.patchskip.onnx --workspace 0", "--workspace is 0"),
         ("m.patchskip.onnx --sm 87", "given together"),
+        ("m.patchskip.onnx --sm 0 --multiprocessors 1", "--sm is 0"),
+        ("m.patchskip.onnx --sm -5 --multiprocessors 1", "--sm is -5"),
+        ("m.patchskip.onnx --sm 9999 --multiprocessors 1", "--sm is 9999"),
+        ("m.patchskip.onnx --sm 53 --multiprocessors -1", "--multiprocessors is -1"),
         ("none.onnx", "none.onnx: no such file or directory; check the path"),
         ("m.patchskip.onnx -o nowhere/out.engine", "no folder"),
     ],
