@@ -65,7 +65,7 @@ def page(result, times, quality, picture=None):
 def example(source, quality, threshold=SHOWN_SCORE):
     """-> (JPEG bytes, caption) of the frame whose active share is the median one: skipped patches dark, boxes drawn."""
     cv2 = opencv.load()
-    order = np.argsort(quality.active[1:], kind="stable")
+    order = np.argsort(quality.active[1:], kind="mergesort")
     index = int(order[len(order) // 2]) + 1
     frame = next(image for i, image in enumerate(frames_of(source)) if i == index).copy()
     sinks.shade(frame, *quality.masks[index])
