@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import importlib.util
 import os
 import pathlib
 import re
@@ -24,8 +25,10 @@ library.Operator("PatchMask", {"size": [4, 4], "patch": 4, "in_patch": [4], "win
 print(library.__file__)
 """
 WITH_THE_PACKAGE = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+NEEDS_TORCH = pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="pip install 'patchskip[train]'")
 MODULE_COMMANDS = [
     "patchskip.benchmarks.eager",
+    "patchskip.benchmarks.frontier",
     "patchskip.benchmarks.layers",
     "patchskip.benchmarks.demo",
     "patchskip.benchmarks.kernels",
@@ -34,6 +37,8 @@ MODULE_COMMANDS = [
     "patchskip.training.recipes.mobilehumanpose",
     "patchskip.benchmarks.roofline",
     "patchskip.benchmarks.gpu_check",
+    "patchskip.plugins.tensorrt.build",
+    pytest.param("patchskip.training.pass_gate", marks=NEEDS_TORCH),
 ]
 
 
