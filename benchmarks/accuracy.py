@@ -117,7 +117,7 @@ def average_precision(detections, truths, iou=0.5):
     """AP in 0..1. `detections`: for each frame [n, >=5] x1 y1 x2 y2 score; `truths`: for each frame [m, 4]."""
     scores, hits = [], []
     for found, truth in zip(detections, truths):
-        found = found[np.argsort(-found[:, 4], kind="stable")]
+        found = found[np.argsort(-found[:, 4], kind="mergesort")]
         shared = overlap(found, truth)
         for score, row in zip(found[:, 4], shared):
             best = int(row.argmax()) if row.size else -1
@@ -129,9 +129,9 @@ def average_precision(detections, truths, iou=0.5):
     total = sum(len(truth) for truth in truths)
     if total == 0:
         return float("nan")
-    order = np.argsort(-np.array(scores), kind="stable")
+    order = np.argsort(-np.array(scores), kind="mergesort")
     true = np.cumsum(np.array(hits, float)[order])
     precision = true / np.arange(1, len(true) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    steps = np.diff(true, prepend=0) / total
+    steps = np.diff(np.concatenate([[0], true])) / total
     return float((envelope * steps).sum())

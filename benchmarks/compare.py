@@ -4,7 +4,7 @@ import numpy as np
 
 import patchskip
 from patchskip.benchmarks import environment
-from patchskip.benchmarks.dense import difference, is_patchskip, open_model
+from patchskip.benchmarks.dense import difference, is_patchskip, magnitude, open_model
 from patchskip.benchmarks.measure import frames_of
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json
@@ -113,7 +113,7 @@ def compare(a, b, source, args, progress):
             if args.full:
                 over[name] += found[name].tobytes() != expected[name].tobytes()
             else:
-                limit = args.atol + args.rtol * float(np.abs(expected[name]).max(initial=0))
+                limit = args.atol + args.rtol * magnitude(expected[name])
                 over[name] += not absolute <= limit  # NaN is over
         progress.update(index + 1)
     outputs = {}

@@ -7,16 +7,17 @@ from patchskip.runtime.sources import Source, open_source
 
 LANES = 4
 GREY = (232, 250)
+SEED = 0
 
 
 class DemoClip(Source):
     """`frames` frames of `size` (height, width), the same every time."""
 
-    def __init__(self, frames=150, size=(480, 640), seed=0):
+    def __init__(self, frames=150, size=(480, 640)):
         self.spec, self.count, self.size, self.fps = "demo clip", frames, tuple(size), 15.0
         height, width = size
-        self._background = open_source(f"synthetic://?shapes=0&frames={frames}&size={width}x{height}&seed={seed}")
-        rng = np.random.default_rng(seed)
+        self._background = open_source(f"synthetic://?shapes=0&frames={frames}&size={width}x{height}&seed={SEED}")
+        rng = np.random.default_rng(SEED)
         lane = height / LANES
         self._sides = rng.uniform(0.35, 0.6, (LANES, 2)) * lane  # width, height
         self._starts = rng.uniform(0, 1, LANES)

@@ -163,8 +163,13 @@ def _entry(node):
 def difference(found, expected):
     """-> (largest absolute difference, the same over the largest magnitude expected); NaN where either holds one."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        largest = float(np.abs(np.subtract(found, expected, dtype=np.float64)).max(initial=0))
-        magnitude = float(np.abs(expected).max(initial=0))
+        largest = magnitude(np.subtract(found, expected, dtype=np.float64))
+        most = magnitude(expected)
     if largest == 0:
         return 0.0, 0.0
-    return largest, largest / magnitude if magnitude else float("inf")
+    return largest, largest / most if most else float("inf")
+
+
+def magnitude(values):
+    """-> the largest absolute value: 0 when there is none, NaN when one of them is."""
+    return float(np.abs(values).max()) if values.size else 0.0

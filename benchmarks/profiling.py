@@ -11,6 +11,8 @@ from patchskip.runtime.model import Model
 from patchskip.runtime.onnx_session import Session, session_options
 from patchskip.runtime.run import Pipeline
 
+SLOWEST = 20  # nodes that the table lists
+
 
 def profile(path, threads, source, limit=None):
     """-> [{"name", "op_type", "macs", "active", "ms", "dense"}], means over all frames but the first, in graph order.
@@ -48,8 +50,8 @@ def profile(path, threads, source, limit=None):
     return rows
 
 
-def table(rows, top=20):
-    """-> text: the time by operator, then the `top` slowest nodes."""
+def table(rows):
+    """-> text: the time by operator, then the slowest nodes."""
     total = sum(row["ms"] for row in rows)
     kinds = {}  # type: dict
     for row in rows:
@@ -60,7 +62,7 @@ def table(rows, top=20):
         lines.append(f"{kind:16}{count:7}{ms:10.4f}{ms / total:8.1%}")
     lines.append(f"{'all':16}{len(rows):7}{total:10.4f}{1:8.1%}")
     lines.append(f"\n{'the slowest nodes':48}{'operator':16}{'MMAC':>9}{'active':>8}{'us':>9}{'GFLOP/s':>9}")
-    for row in sorted(rows, key=lambda row: -row["ms"])[:top]:
+    for row in sorted(rows, key=lambda row: -row["ms"])[:SLOWEST]:
         macs, share, ms = row["macs"] or 0, row["active"], row["ms"]
         active = f"{share:8.1%}" if share is not None else f"{'':8}"
         speed = f"{2 * macs * share / ms / 1e6:9.1f}" if macs and ms else ""

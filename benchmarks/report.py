@@ -62,10 +62,10 @@ def page(result, times, quality, picture=None):
     )
 
 
-def example(source, quality, threshold=SHOWN_SCORE):
+def example(source, quality):
     """-> (JPEG bytes, caption) of the frame whose active share is the median one: skipped patches dark, boxes drawn."""
     cv2 = opencv.load()
-    order = np.argsort(quality.active[1:], kind="stable")
+    order = np.argsort(quality.active[1:], kind="mergesort")
     index = int(order[len(order) // 2]) + 1
     frame = next(image for i, image in enumerate(frames_of(source)) if i == index).copy()
     sinks.shade(frame, *quality.masks[index])
@@ -73,7 +73,7 @@ def example(source, quality, threshold=SHOWN_SCORE):
     if quality.skeleton:
         skeletons.draw(frame, boxes, quality.skeleton)
     elif boxes is not None:
-        sinks.draw(frame, boxes[boxes[:, 4] > threshold], lambda number: coco.name(number, quality.classes))
+        sinks.draw(frame, boxes[boxes[:, 4] > SHOWN_SCORE], lambda number: coco.name(number, quality.classes))
     ok, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 85])
     share = quality.active[index]
     caption = f"Frame {index}: the dark patches were skipped; {share:.1%} of the multiplications were made."

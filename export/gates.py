@@ -16,7 +16,7 @@ from .layers import Layer
 from .network import Network
 
 MOST_PICTURE_CELL = 16  # that the kernels can do
-_AT_PICTURE = 0.25
+AT_PICTURE = 0.25  # of the share that layers are given
 _LEAST = 0.05  # without halo: the share of the network's multiplications that a gate must be able to stop
 
 
@@ -88,7 +88,7 @@ def relative_gates(
     """The same share of the mean |Y| of each of `layers`, a quarter of it at the picture, where what is cut off is lost
     to every layer. scales: tensor -> mean |value|. -> by layer or entry name.
     """
-    found = {entry.tensor: Gate(_AT_PICTURE * threshold * scales[entry.tensor]) for entry in network.entries}
+    found = {entry.tensor: Gate(AT_PICTURE * threshold * scales[entry.tensor]) for entry in network.entries}
     for layer in layers:
         if layer.output in scales:
             found[layer.name] = Gate(threshold * scales[layer.output])

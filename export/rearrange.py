@@ -55,7 +55,7 @@ def map_channels(graph: Graph) -> bool:
         found = {name: move for name in node.outputs if (move := find(graph, name)) and move.is_channel_map}
         if len(found) < len(node.outputs):
             continue
-        graph.replace(node, *(_channel_map(graph, name, move) for name, move in found.items()))
+        graph.replace(node, *(_channel_map(name, move) for name, move in found.items()))
         graph.prune()
         changed = True
     return changed
@@ -65,7 +65,7 @@ def _is_used(graph: Graph, node: Node) -> bool:
     return any(name in graph.outputs or graph.users(name) for name in node.outputs)
 
 
-def _channel_map(graph: Graph, output: str, move: Rearrangement) -> Node:
+def _channel_map(output: str, move: Rearrangement) -> Node:
     attributes = {"channels": [int(c) for c in move.channels]}
     return Node("ChannelMap", [move.source], [output], attributes, "", PSEUDO, tuple(move.nodes))
 

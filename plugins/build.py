@@ -57,9 +57,9 @@ def build(output=LIBRARY, cxx=None, machine=None, verbose=False):
     return _link(objects, output, ["-shared", "-Wl,--no-undefined"], cxx, machine, verbose)
 
 
-def build_conformance(output, cxx=None, machine=None, verbose=False):
+def build_conformance(output, cxx=None, verbose=False):
     """Builds the conformance runner (plugins/conformance/main.cc) at `output`, static: it runs under an emulator."""
-    cxx, machine = _tools(cxx, machine)
+    cxx, machine = _tools(cxx, None)
     objects = _compile(_sources("common") + _sources("cpu") + _sources("conformance"), cxx, machine, verbose)
     return _link(objects, output, ["-static"], cxx, machine, verbose)
 
@@ -134,7 +134,7 @@ def _compile(sources, cxx, machine, verbose, extra=()):
     folder = _build_folder(machine)
     isas = ISAS.get(machine, OTHER_MACHINE)
     everything = glob.glob(os.path.join(PLUGINS, "**"), recursive=True)
-    headers = [path for path in everything if path.endswith((".h", ".cuh", ".inc"))]
+    headers = [path for path in everything if path.endswith((".h", ".cuh"))]
     newest_header = _newest(headers)
     objects, commands = [], []
     for source in sources:

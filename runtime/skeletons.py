@@ -24,7 +24,7 @@ def draw(frame, people, skeleton, least=0.2):
             cv2.circle(frame, points[number], thick + 1, _colour(skeleton.joints[number]), -1, cv2.LINE_AA)
 
 
-def plot(people, skeleton, least=0.2):
+def plot(people, skeleton):
     """-> uint8 [SIDE, SIDE, 3]: the bodies of people [n, J, 4] (x, y, z, score), seen from TURN degrees to the side,
     with a cross of the axes x and z below.
     """
@@ -49,7 +49,7 @@ def plot(people, skeleton, least=0.2):
         cv2.line(panel, cross[2], cross[3], (90, 90, 90), 1, cv2.LINE_AA)
         for name, end in (("x", cross[1]), ("z", cross[3])):
             cv2.putText(panel, name, end, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (150, 150, 150), 1, cv2.LINE_AA)
-        draw(panel, np.concatenate([turned[0], joints[:, 3:]], axis=1)[None], skeleton, least)
+        draw(panel, np.concatenate([turned[0], joints[:, 3:]], axis=1)[None], skeleton)
     return panel
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import importlib.util
 import os
 import pathlib
 import re
@@ -24,8 +25,10 @@ library.Operator("PatchMask", {"size": [4, 4], "patch": 4, "in_patch": [4], "win
 print(library.__file__)
 """
 WITH_THE_PACKAGE = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+NEEDS_TORCH = pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="pip install 'patchskip[train]'")
 MODULE_COMMANDS = [
     "patchskip.benchmarks.eager",
+    "patchskip.benchmarks.frontier",
     "patchskip.benchmarks.layers",
     "patchskip.benchmarks.demo",
     "patchskip.benchmarks.kernels",
@@ -34,6 +37,8 @@ MODULE_COMMANDS = [
     "patchskip.training.recipes.mobilehumanpose",
     "patchskip.benchmarks.roofline",
     "patchskip.benchmarks.gpu_check",
+    "patchskip.plugins.tensorrt.build",
+    pytest.param("patchskip.training.pass_gate", marks=NEEDS_TORCH),
 ]
 
 
@@ -78,17 +83,21 @@ def test_readme_shows_commands():
     assert sum(page.name == "README.md" for page, _ in COMMANDS) > 5
 
 
+def anchors(page):
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_resolve(page):
     text = page.read_text(encoding="utf-8")
-    headings = {
-        re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.M)
-    }
     for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif not re.match(r"https?://", target):
-            assert (page.parent / target.split("#")[0]).exists(), target
+        if not re.match(r"https?://", target):
+            path, _, anchor = target.partition("#")
+            found = page.parent / path if path else page
+            assert found.exists(), target
+            assert not anchor or anchor in anchors(found), target
 
 
 @pytest.mark.parametrize("name", sorted(cli.COMMANDS))

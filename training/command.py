@@ -62,7 +62,7 @@ def _train(args: argparse.Namespace, processes) -> int:
     network = trainable(analysis, start, args.gates or "")
     recipe = analysis.recipe or {}
     clips = [read(spec, fitting(spec, size, recipe), tuple(args.part), LENGTH, place, quiet) for spec in args.source]
-    target, settings = args.target_active, _settings(args, size, crop, start)
+    target, settings = args.target_active, _settings(args, size, crop)
     plan = Plan(-(-args.steps // STEPS), args.streams, args.seed, target, args.budget_weight)
     trainer = Trainer(network, network, of_gates(network), clips, crop, plan, processes)
     try:
@@ -126,7 +126,7 @@ def _analyse(args: argparse.Namespace, size: tuple[int, int] | None) -> Analysis
     )
 
 
-def _settings(args: argparse.Namespace, size, crop, start: Mapping[str, Gate] | None) -> dict:
+def _settings(args: argparse.Namespace, size, crop) -> dict:
     """What a checkpoint must have in common with the training that goes on from it."""
     names = ("target_active", "budget_weight", "steps", "patch", "halo", "preprocess", "streams", "seed", "source")
     return {

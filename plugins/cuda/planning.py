@@ -56,7 +56,6 @@ class Plan(object):
         )
         if not self._handle:
             raise PatchskipError(last_error())
-        self._n_inputs, self._n_outputs = len(inputs), n_outputs
         self.workspace_bytes = self._library.ps_plan_workspace(self._handle)
         self.outputs = [self._output(i) for i in range(n_outputs)]
 

@@ -12,7 +12,7 @@ from patchskip.runtime.errors import PatchskipError
 
 from .protobuf import FLOAT, INTEGER, MEMORY, TEXT, Field, Message
 
-FLOAT32, UINT8, INT32, INT64, FLOAT16 = 1, 2, 6, 7, 10  # TensorProto.DataType
+FLOAT32, UINT8, INT32, FLOAT16 = 1, 2, 6, 10  # TensorProto.DataType
 DTYPES: Dict[int, np.dtype] = {
     1: np.dtype(np.float32),
     2: np.dtype(np.uint8),

@@ -86,7 +86,7 @@ def test_gates_from_a_file(file, tmp_path):
     assert {a.name: helper.get_attribute_value(a) for a in stem.attribute}["threshold"] == 0.25
 
 
-def test_means_from_a_video(file, tmp_path):
+def test_means_from_a_video(file):
     pytest.importorskip("cv2")
     assert run("export", file, "--gate", "delta", "--source", "synthetic://?frames=3&size=64x48", "--quiet") == 0
 

@@ -112,7 +112,7 @@ def test_time_passes(gpu):
     assert 0 <= events[1].elapsed_ms(events[0]) < 1000
 
 
-def test_what_the_device_is(gpu, monkeypatch):
+def test_what_the_device_is(gpu):
     assert (gpu.name, gpu.sm, gpu.multiprocessors, gpu.integrated) == ("emulated", 53, 1, False)
     assert gpu.driver_version == "10.2" and gpu.total_bytes == 4 << 30
 

@@ -56,7 +56,7 @@ def test_everything_at_once(detector, tmp_path, capfd):
     assert frames[3][:, :16].mean() > 1.6 * frames[3][:, 30:].mean() and not capture.read()[0]
 
 
-def test_quiet(detector, tmp_path, capfd):
+def test_quiet(detector, capfd):
     assert patchskip(capfd, "run", detector, CLIP, "--quiet") == (0, "", "")
 
 

@@ -31,7 +31,7 @@ def noise(rng, height=96, width=128):
 
 
 @pytest.mark.parametrize("extension", sorted(sinks.CODECS))
-def test_a_video_can_be_read_back(tmp_path, rng, extension):
+def test_a_video_can_be_read_back(tmp_path, extension):
     target = tmp_path / ("clip" + extension)
     with sinks.video(str(target), (96, 128), 7.0) as write:
         for level in (40, 80, 120, 160):

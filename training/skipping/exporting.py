@@ -7,14 +7,13 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from patchskip.export import Analysis, Gate
-from patchskip.export.gates import gated
+from patchskip.export import DEFAULT_THRESHOLDS, Analysis, Gate
+from patchskip.export.gates import AT_PICTURE, gated
 
 from .network import SkipNetwork
 
 PICTURE_CELL = 4  # pixels; smaller cells see more, and the picture's are compared on every frame
 LEAST = 0.01  # of the multiplications that a gate's layer dominates: training finds out which gates pay
-THRESHOLD, AT_PICTURE = 0.15, 0.25  # what training begins with: a share of the mean |Y|, and a share of that
 
 
 def trainable(analysis: Analysis, start: Mapping[str, Gate] | None, source: str) -> SkipNetwork:
@@ -37,9 +36,9 @@ def _possible(analysis: Analysis) -> dict[str, Gate]:
 
 
 def set_thresholds(network: SkipNetwork, dense: Mapping[str, Tensor]) -> None:
-    """Thresholds to begin with, from the gates' features of some frames: [N, C, H, W]."""
+    """Thresholds to begin with, those of export without halo, from the gates' features of some frames: [N, C, H, W]."""
     for name in network.gate_names:
-        share = THRESHOLD * (AT_PICTURE if name in network.pictures else 1)
+        share = DEFAULT_THRESHOLDS["none"] * (AT_PICTURE if name in network.pictures else 1)
         network.gate(name).set_threshold(share * float(dense[name].abs().mean()))
 
 

@@ -70,9 +70,9 @@ class SkipNetwork(nn.Module):
         for node in model.graph.node:
             attributes = {a.name: _value(a) for a in node.attribute}
             if node.domain != "patchskip":
-                self._steps.append(standard.step(node, attributes, self._constants))
+                self._steps.append(standard.step(node, attributes))
             elif node.op_type == "PatchMask":
-                self._steps.append(_Mask(self, node, attributes))
+                self._steps.append(_Mask(node, attributes))
             elif node.op_type == "PatchGate":
                 self._steps.append(_Gate(self, node, attributes))
             elif attributes["op_type"] == "Flatten":
@@ -149,7 +149,7 @@ class _Run:
 
 
 class _Mask:
-    def __init__(self, network: SkipNetwork, node: onnx.NodeProto, attributes: Mapping):
+    def __init__(self, node: onnx.NodeProto, attributes: Mapping):
         self._masks, self._output = list(node.input), node.output[0]
         self._attributes = attributes
         self._reads: list[tuple[Tensor, Tensor] | None] = []  # None: each patch reads its own place

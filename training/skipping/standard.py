@@ -10,7 +10,7 @@ import torch
 from patchskip.runtime.errors import PatchskipError
 
 
-def step(node: onnx.NodeProto, attributes: Mapping, constants: Mapping) -> Callable:
+def step(node: onnx.NodeProto, attributes: Mapping) -> Callable:
     """-> what computes the node's output in a run. Raises PatchskipError on another operator."""
     if node.op_type not in OPERATORS:
         raise PatchskipError(

@@ -22,8 +22,6 @@ PS_DEVICE int block_index() { return blockIdx.x; }
 PS_DEVICE int block_count() { return gridDim.x; }
 
 PS_DEVICE void sync_threads() { __syncthreads(); }
-PS_DEVICE void sync_warp() { __syncwarp(); }
-PS_DEVICE bool any_thread(bool value) { return __syncthreads_or(value) != 0; }  // of the block; also a barrier
 PS_DEVICE unsigned ballot(bool value) { return __ballot_sync(kWholeWarp, value); }
 PS_DEVICE int shuffle(int value, int lane) { return __shfl_sync(kWholeWarp, value, lane); }
 PS_DEVICE int shuffle_up(int value, int lanes) { return __shfl_up_sync(kWholeWarp, value, lanes); }

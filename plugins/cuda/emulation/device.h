@@ -20,9 +20,6 @@ PS_DEVICE int block_count() { return emulation::current().blocks; }
 PS_DEVICE char* dynamic_shared() { return emulation::current().shared; }
 
 PS_DEVICE void sync_threads() { emulation::wait_for_block(); }
-PS_DEVICE void sync_warp() { emulation::exchange(nullptr, 0); }
-
-PS_DEVICE bool any_thread(bool value) { return emulation::any_of_block(value); }
 
 PS_DEVICE unsigned ballot(bool value) {
   const char* lanes = emulation::exchange(&value, sizeof(value));

@@ -39,7 +39,6 @@ struct Machine {
   const void* params = nullptr;
   jmp_buf scheduler;
   ucontext_t origin;
-  bool any = false, any_before = false;
   std::string error;
 };
 
@@ -120,8 +119,6 @@ bool run_block(bool last_first) {
           "threads diverged at a barrier: " + std::to_string(waiting) + " of " + std::to_string(threads) + " came";
       return false;
     }
-    m.any_before = m.any;
-    m.any = false;
     for (int i = 0; i < threads; ++i) m.fibers[i].state = State::kReady;
   }
 }
@@ -130,14 +127,7 @@ bool run_block(bool last_first) {
 
 const Current& current() { return machine().now; }
 
-void wait_for_block() { any_of_block(false); }
-
-bool any_of_block(bool value) {
-  Machine& m = machine();
-  m.any |= value;
-  wait(State::kAtBlock);
-  return m.any_before;
-}
+void wait_for_block() { wait(State::kAtBlock); }
 
 const char* exchange(const void* value, size_t size) {
   Machine& m = machine();
@@ -145,7 +135,7 @@ const char* exchange(const void* value, size_t size) {
   Warp& warp = m.warps[thread / kLanes];
   char* lanes = warp.lanes[warp.parity];
   if (size > kMostExchanged) fail("a value too large is exchanged");
-  if (size) std::memcpy(lanes + thread % kLanes * kMostExchanged, value, size);
+  std::memcpy(lanes + thread % kLanes * kMostExchanged, value, size);
   wait(State::kAtWarp);
   return lanes;
 }
@@ -168,7 +158,6 @@ const char* run(Kernel kernel, const void* params, int blocks, int threads, int 
   char* fence = memory.data() + kAlignment - reinterpret_cast<uintptr_t>(memory.data()) % kAlignment;
   m.kernel = kernel;
   m.params = params;
-  m.any = m.any_before = false;
   m.error.clear();
   for (int i = 0; i < blocks; ++i) {
     const int block = last_first ? blocks - 1 - i : i;

@@ -18,7 +18,6 @@ const Current& current();
 
 // For all threads of a block.
 void wait_for_block();
-bool any_of_block(bool value);
 
 // For all threads of a warp: -> what each lane gave, `kMostExchanged` bytes apart. It stays until the next exchange but
 // one.

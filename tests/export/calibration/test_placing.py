@@ -37,7 +37,7 @@ def test_more_gates(few, demo, frames, patch):
     assert all(gate.threshold > 0 for gate in placed.gates.values())
 
 
-def test_another_network(few, demo, frames, tmp_path):
+def test_another_network(few, demo, frames):
     model, gates = few
     model.metadata["source_sha256"] = "0"
     with pytest.raises(PatchskipError, match="exported from another file"):

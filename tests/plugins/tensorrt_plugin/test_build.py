@@ -95,7 +95,7 @@ def test_the_command_says_what_is_missing(tmp_path):
     assert done.stderr.startswith("patchskip: building the TensorRT plugin: ") and done.stderr.count("\n") == 1
 
 
-def test_a_compiler_that_fails_leaves_the_old_plugin(monkeypatch, tmp_path):
+def test_a_compiler_that_fails_leaves_the_old_plugin(tmp_path):
     output = tmp_path / "plugin.so"
     output.write_text("old")
     include = headers(tmp_path / "include", 8, 2, 1)  # and no other header

@@ -70,7 +70,7 @@ def test_it_takes_long(monkeypatch, capfd):
     assert len(lines) >= 3 and all(line.startswith("building: ") and "MiB free" in line for line in lines)
 
 
-def test_it_ends_with_the_command(monkeypatch, tmp_path):
+def test_it_ends_with_the_command(monkeypatch):
     def interrupted(self, *_, **__):
         time.sleep(0.5)
         raise KeyboardInterrupt

@@ -133,7 +133,7 @@ def test_views_change_and_copies_stay(engine, rng):
     assert (view != copy).any()
 
 
-def test_memory_is_given_back(engine, gpu, rng):
+def test_memory_is_given_back(engine, gpu):
     from patchskip.plugins.cuda import driver
 
     model, device = engine(), driver.device()

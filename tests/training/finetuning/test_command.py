@@ -98,16 +98,9 @@ def test_target(finetune, measures, tmp_path, capsys):
     assert (tmp_path / "tuned.onnx").exists()
 
 
-def test_interrupted(finetune, tmp_path, monkeypatch, capsys):
+def test_interrupted(finetune, interrupting, tmp_path, capsys):
     finetune(output="whole.onnx")
-    save_checkpoint = checkpoint.save
-
-    def interrupting(*arguments):
-        save_checkpoint(*arguments)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as context:
-        context.setattr(checkpoint, "save", interrupting)
+    with interrupting():
         assert finetune() == 130 and not (tmp_path / "tuned.onnx").exists()
     finetune()
     assert "going on after round 1 of 2" in capsys.readouterr().out

@@ -60,28 +60,14 @@ def test_the_same_seed_gives_the_same_file(train, tmp_path):
     assert (tmp_path / "gates.npz").read_bytes() == one
 
 
-def test_interrupted(train, tmp_path, monkeypatch, capsys):
+def test_interrupted(train, interrupting, tmp_path, capsys):
     assert train(output="whole.npz") == 0
-    with monkeypatch.context() as interrupting:
-        interrupting.setattr(checkpoint, "save", after(1, checkpoint.save, KeyboardInterrupt))
+    with interrupting():
         assert train() == 130 and not (tmp_path / "gates.npz").exists()
     assert train() == 0 and "going on after round 1 of 2" in capsys.readouterr().out
     assert (tmp_path / "gates.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
     logs = [(tmp_path / f"{name}.checkpoint" / "gates.json").read_text() for name in ("gates", "whole")]
     assert logs[0] == logs[1]
-
-
-def after(count, function, error):
-    """function, which raises `error` behind its call number `count`."""
-    calls = []
-
-    def run(*arguments):
-        function(*arguments)
-        calls.append(1)
-        if len(calls) == count:
-            raise error
-
-    return run
 
 
 def test_a_loss_that_is_not_a_number(train, tmp_path, monkeypatch, capsys):

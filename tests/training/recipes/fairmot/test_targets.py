@@ -49,7 +49,7 @@ def test_who_is_hardly_in_the_picture_is_left_out(clip):
     assert list(view(clip, (96, 128), (0,)).people) == [3]
 
 
-def test_targets_decode_to_their_boxes(rng):
+def test_targets_decode_to_their_boxes():
     boxes = np.array([[10.3, 20.1, 31.0, 70.7], [60.0, 8.0, 75.9, 44.2], [-8.0, 60.0, 9.0, 88.0]])
     found = targets([View(np.zeros((96, 128, 3), np.uint8), boxes, np.array([4, 0, 1]))])
     heat = found.heat
