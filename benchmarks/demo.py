@@ -16,7 +16,7 @@ from patchskip.benchmarks.demo_clip import DemoClip
 from patchskip.benchmarks.demo_network import build
 from patchskip.export.command import save
 from patchskip.runtime import cli, opencv, sinks
-from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.errors import exit_status
 from patchskip.runtime.files import atomic_path
 from patchskip.runtime.run import Pipeline
 from patchskip.runtime.sources import open_source
@@ -31,11 +31,7 @@ def main(argv=None):
     parser.add_argument("--frames", type=int, default=FRAMES, help="length of the clip (default: %(default)s)")
     parser.add_argument("--picture", metavar="FILE.png", help="also write the picture that the README shows")
     args = parser.parse_args(argv)
-    try:
-        return demonstrate(Path(args.folder), args.frames, args.picture)
-    except PatchskipError as error:
-        print(f"patchskip: {error}", file=sys.stderr)
-        return 2
+    return exit_status(demonstrate, Path(args.folder), args.frames, args.picture)
 
 
 def demonstrate(folder, frames, picture=None):

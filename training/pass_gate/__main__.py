@@ -10,7 +10,7 @@ import numpy as np
 
 from patchskip.export import loading, pass_gates
 from patchskip.export.analysis import analyse
-from patchskip.runtime.errors import PatchskipError, one_line
+from patchskip.runtime.errors import PatchskipError, exit_status
 from patchskip.training import sequences
 
 from .training import Options, Progress, train
@@ -50,16 +50,10 @@ def main(argv: list[str] | None = None) -> int:
             f"--{name}", type=float, default=getattr(defaults, name), help=f"({getattr(defaults, name)})"
         )
     parser.add_argument("--target", type=float, default=defaults.target, help="share of active patches; 0: no budget")
-    args = parser.parse_args(argv)
-    try:
-        _train(args)
-    except PatchskipError as error:
-        print(f"patchskip: {one_line(error)}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(_train, parser.parse_args(argv))
 
 
-def _train(args: argparse.Namespace) -> None:
+def _train(args: argparse.Namespace) -> int:
     model, size = loading.load(args.model), args.input_size
     whole = analyse(model, input_size=size, patch=args.patch, preset=args.preprocess, name=args.model)
     part = whole
@@ -86,6 +80,7 @@ def _train(args: argparse.Namespace) -> None:
     pass_gates.write(args.output, train(part, forms, clips, options, _Log(options.steps), start))
     cost = sum(wanted.macs(whole.pass_place(name).size) for name, wanted in forms.items())
     print(f"wrote {args.output}: {len(forms)} gates, {cost / 1e6:.2f} MMAC for each frame")
+    return 0
 
 
 class _Log:
