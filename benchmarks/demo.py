@@ -17,7 +17,7 @@ from patchskip.benchmarks.demo_network import build
 from patchskip.export.command import save
 from patchskip.runtime import cli, opencv, sinks
 from patchskip.runtime.errors import exit_status
-from patchskip.runtime.files import atomic_path
+from patchskip.runtime.files import atomic_path, check_targets, make_folder
 from patchskip.runtime.run import Pipeline
 from patchskip.runtime.sources import open_source
 
@@ -36,7 +36,8 @@ def main(argv=None):
 
 def demonstrate(folder, frames, picture=None):
     """-> exit status: that of the first command that fails, 1 when the network loses shapes, or 0."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    check_targets([picture])
     network, model, clip = folder / "network.onnx", folder / "network.patchskip.onnx", folder / "clip.avi"
     scene = DemoClip(frames)
     save(build(scene.size), network)

@@ -17,7 +17,7 @@ import numpy as np
 from patchskip.benchmarks import environment, timing
 from patchskip.benchmarks.dense import DenseModel, difference
 from patchskip.runtime.errors import PatchskipError, exit_status
-from patchskip.runtime.files import atomic_json
+from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.progress import Progress
 from patchskip.training.backbones import backbone
 from patchskip.training.backbones.filled import add_arguments, filled
@@ -37,10 +37,11 @@ def main(argv=None):
 
 
 def _run(args):
+    check_targets([args.json], [args.checkpoint])
     result = measure(args)
+    print(describe(result))
     if args.json:
         atomic_json(args.json, result)
-    print(describe(result))
     return 0
 
 

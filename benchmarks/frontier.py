@@ -24,7 +24,7 @@ from patchskip.export.calibration import fidelity
 from patchskip.export.calibration.settings import Gates
 from patchskip.export.command import save
 from patchskip.runtime.errors import PatchskipError, exit_status
-from patchskip.runtime.files import atomic_json, atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text, check_targets
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.run import Pipeline
 from patchskip.runtime.sources import open_source
@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     named = [_named(text) for text in args.models]
+    check_targets([args.json, args.plot], [*(path for _, path in named), args.source, args.gt])
     result = measure(named, args.source, args.gt, tuple(args.part), args.factors, args.threads)
     print(table(result))
     if args.json:

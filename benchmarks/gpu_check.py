@@ -18,7 +18,7 @@ from patchskip.benchmarks import dense_torch, environment, gpu_agreement, gpu_la
 from patchskip.benchmarks.demo_network import build
 from patchskip.plugins.cuda import compile, driver
 from patchskip.runtime.errors import PatchskipError, exit_status
-from patchskip.runtime.files import atomic_json, atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text, check_targets
 from patchskip.runtime.sources import open_source
 
 TESTS = pathlib.Path(__file__).resolve().parents[1] / "tests" / "plugins" / "test_operators.py"
@@ -44,14 +44,16 @@ def main(argv=None):
 
 
 def _run(args):
+    page = args.output and _page_path(args.output, "name")
+    check_targets([args.json, page], [*args.models, args.source])
     result = check(args)
+    if args.json != "-":
+        print(gpu_page.page(result), flush=True)
     if args.json:
         atomic_json(args.json, result)
     if args.output:
         with atomic_text(_page_path(args.output, result["gpu"]["name"])) as file:
             file.write(gpu_page.page(result))
-    if args.json != "-":
-        print(gpu_page.page(result))
     return 0 if result["cases"]["passed"] is not False and all(row["same"] for row in result["frames"]) else 1
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from patchskip.benchmarks.layer_models import LAYERS, Layer, conv_attributes, weights
 from patchskip.plugins.cuda import compile, planning, resources
 from patchskip.runtime.errors import exit_status
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.files import atomic_text, check_targets
 
 SMS = (53, 62, 72, 87, 90)
 PLANNED = [*LAYERS, Layer("conv3x3", 9, 12, 64, 64, 3), Layer("first3x3s2", 576, 768, 3, 32, 3, stride=2)]
@@ -86,6 +86,7 @@ def main(argv=None):
 
 
 def _run(output):
+    check_targets([output])
     text = page()
     with atomic_text(output) as file:
         file.write(text)

@@ -22,7 +22,7 @@ from patchskip.benchmarks.layer_models import LAYERS, QUICK, dense_model, empty_
 from patchskip.benchmarks.sessions import BoundSession, ProfiledDense, SkipSession, dense_options, open_session
 from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError, exit_status
-from patchskip.runtime.files import atomic_json
+from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.memory import aligned
 from patchskip.runtime.progress import Progress
 
@@ -158,6 +158,7 @@ def _run(args):
 
 
 def sweep(args):
+    check_targets([args.json])
     counts = _thread_counts(args.threads)
     layers = [layer for layer in (QUICK if args.quick else LAYERS) if args.only in layer.name]
     if not layers:
@@ -169,11 +170,11 @@ def sweep(args):
                 rows += measure(layer, threads, 1 if args.quick else args.turns)
                 progress.update(len(rows) // len(SHARES), layer.name)
     rows += geomeans(rows)
-    if args.json:
-        atomic_json(args.json, rows)
     if not args.quiet and args.json != "-":
         print(f"efficiency = dense ms x share / skip ms; {library.isa()}; median of {args.turns} turns of {RUNS} runs")
         print(table(rows))
+    if args.json:
+        atomic_json(args.json, rows)
     return rows
 
 

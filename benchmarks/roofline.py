@@ -13,7 +13,7 @@ import sys
 from patchskip.benchmarks import planned, roofline_page, work
 from patchskip.benchmarks.jetson_nano import MULTIPROCESSORS, SM, predict, tensorrt
 from patchskip.runtime.errors import PatchskipError, exit_status
-from patchskip.runtime.files import atomic_json, atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text, check_targets
 
 SHARES = (1.0, 0.1, 0.03)
 
@@ -54,6 +54,7 @@ def main(argv=None):
 
 
 def _run(args):
+    check_targets([args.json, args.output], args.models)
     networks = dict(network(path) for path in args.models)
     if args.json:
         atomic_json(args.json, roofline_page.plain(networks))

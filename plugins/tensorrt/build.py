@@ -171,6 +171,7 @@ def main():
 
 
 def _make(arguments):
+    files.check_targets([arguments.output])
     try:
         include = find_headers()
         print("TensorRT {}: {}".format(text(tensorrt_version(include)), include))

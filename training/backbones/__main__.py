@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from patchskip.runtime.errors import exit_status
+from patchskip.runtime.files import check_targets
 
 from . import backbone
 from .filled import add_arguments, filled
@@ -22,11 +23,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def write(args: argparse.Namespace) -> int:
+    output = args.output or f"{args.name}.onnx"
+    check_targets([output], [args.checkpoint])
     model, size = filled(args.name, args.size, args.checkpoint, args.seed)
     from .onnx_file import write_onnx
 
     chosen = backbone(args.name)
-    output = args.output or f"{args.name}.onnx"
     write_onnx(model, size, chosen.outputs, output)
     print(f"wrote {output}; a frame is prepared for it by --preprocess {chosen.preset} of patchskip export")
     return 0

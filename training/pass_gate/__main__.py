@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 import numpy as np
@@ -11,7 +10,9 @@ import numpy as np
 from patchskip.export import loading, pass_gates
 from patchskip.export.analysis import analyse
 from patchskip.runtime.errors import PatchskipError, exit_status
+from patchskip.runtime.files import check_targets
 from patchskip.training import sequences
+from patchskip.training.options import place_of
 
 from .training import Options, Progress, train
 
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
+    check_targets([args.output], [args.model, args.start, *args.source])
     model, size = loading.load(args.model), args.input_size
     whole = analyse(model, input_size=size, patch=args.patch, preset=args.preprocess, name=args.model)
     part = whole
@@ -72,7 +74,7 @@ def _train(args: argparse.Namespace) -> int:
         name: getattr(args, name) for name in ("steps", "batch", "gap", "seed", "budget", "rate", "margin", "distilled")
     }
     options = Options(target=args.target or None, **kept)
-    part_of, folder = (args.part[0], args.part[1]), os.path.dirname(os.path.abspath(args.output))
+    part_of, folder = (args.part[0], args.part[1]), place_of(args.output)
     fits = [sequences.fitting(source, whole.size, whole.recipe or {}) for source in args.source]
     clips = [
         sequences.read(source, fit, part_of, args.gap + 1, folder, quiet=True) for source, fit in zip(args.source, fits)

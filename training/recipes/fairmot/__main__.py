@@ -52,7 +52,7 @@ def _train(args: argparse.Namespace) -> int:
     from .losses import Loss, expect_nobody, last_of
     from .measuring import average_precision
 
-    device = course.begin(args)
+    device = course.begin(args, args.gt)
     recipe = PRESETS[backbone(args.backbone).preset]
 
     def clip(part: tuple[int, int]) -> labelled.LabelledClip:

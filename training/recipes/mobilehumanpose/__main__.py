@@ -47,7 +47,7 @@ def _train(args: argparse.Namespace) -> int:
     from .teacher import Teacher
     from .views import Batches
 
-    device = course.begin(args)
+    device = course.begin(args, args.teacher)
     teacher = Teacher(args.teacher, args.threads)
     recipe = PRESETS[chosen.preset]
     fit = Cropped(args.source, region, size, recipe)
