@@ -9,8 +9,8 @@ from patchskip.benchmarks.measure import measure_quality, measure_times
 from patchskip.runtime import opencv, tasks
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.every_nth import check as check_every
-from patchskip.runtime.files import atomic_json, atomic_text
-from patchskip.runtime.model import is_engine
+from patchskip.runtime.files import atomic_json, atomic_text, check_targets
+from patchskip.runtime.model import files_of, is_engine
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.run import add_crop, add_refresh, read_crop
 from patchskip.runtime.sources import open_source
@@ -48,6 +48,7 @@ def add_arguments(parser):
 
 
 def main(args):
+    check_targets([args.json, args.report], [*files_of(args.model, args.dense), args.source, args.gt])
     if args.frames is not None and args.frames < 2:
         raise PatchskipError(f"--frames is {args.frames}; the first frame is reported apart, so give 2 or more")
     threads = environment.threads(args.threads)
@@ -99,13 +100,13 @@ def main(args):
     result["start"], result["refresh"] = args.start, args.refresh
     if args.profile:
         result["profile"] = profiling.profile(args.model, threads, source, args.frames)
+    if not args.quiet and args.json != "-":
+        print(describe(result), flush=True)
     if args.json:
         atomic_json(args.json, result)
     if args.report:
         with atomic_text(args.report) as file:
             file.write(report.page(result, times, quality, report.example(source, quality)))
-    if not args.quiet and args.json != "-":
-        print(describe(result))
     return 0
 
 

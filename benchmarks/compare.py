@@ -7,8 +7,8 @@ from patchskip.benchmarks import environment
 from patchskip.benchmarks.dense import difference, is_patchskip, magnitude, open_model
 from patchskip.benchmarks.measure import frames_of
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json
-from patchskip.runtime.model import is_engine
+from patchskip.runtime.files import atomic_json, check_targets
+from patchskip.runtime.model import files_of, is_engine
 from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import open_source
@@ -35,6 +35,7 @@ def add_arguments(parser):
 
 
 def main(args):
+    check_targets([args.json], [*files_of(args.a, args.b), args.source])
     if args.full == bool(args.b):
         raise PatchskipError("compare takes two models, or one and --full; see `patchskip compare --help`")
     if args.frames is not None and args.frames < 1:
@@ -54,10 +55,10 @@ def main(args):
     result.update(
         a=str(args.a), b=f"{args.a}, recomputed in full" if args.full else str(args.b), source=str(args.source)
     )
-    if args.json:
-        atomic_json(args.json, result)
     if not args.quiet and args.json != "-":
         print(describe(result))
+    if args.json:
+        atomic_json(args.json, result)
     return 0 if result["same"] else 1
 
 

@@ -16,8 +16,8 @@ from patchskip.benchmarks.demo_clip import DemoClip
 from patchskip.benchmarks.demo_network import build
 from patchskip.export.command import save
 from patchskip.runtime import cli, opencv, sinks
-from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_path
+from patchskip.runtime.errors import exit_status
+from patchskip.runtime.files import atomic_path, check_targets, make_folder
 from patchskip.runtime.run import Pipeline
 from patchskip.runtime.sources import open_source
 
@@ -31,16 +31,13 @@ def main(argv=None):
     parser.add_argument("--frames", type=int, default=FRAMES, help="length of the clip (default: %(default)s)")
     parser.add_argument("--picture", metavar="FILE.png", help="also write the picture that the README shows")
     args = parser.parse_args(argv)
-    try:
-        return demonstrate(Path(args.folder), args.frames, args.picture)
-    except PatchskipError as error:
-        print(f"patchskip: {error}", file=sys.stderr)
-        return 2
+    return exit_status(demonstrate, Path(args.folder), args.frames, args.picture)
 
 
 def demonstrate(folder, frames, picture=None):
     """-> exit status: that of the first command that fails, 1 when the network loses shapes, or 0."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    check_targets([picture])
     network, model, clip = folder / "network.onnx", folder / "network.patchskip.onnx", folder / "clip.avi"
     scene = DemoClip(frames)
     save(build(scene.size), network)

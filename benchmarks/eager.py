@@ -16,8 +16,8 @@ import numpy as np
 
 from patchskip.benchmarks import environment, timing
 from patchskip.benchmarks.dense import DenseModel, difference
-from patchskip.runtime.errors import PatchskipError, one_line
-from patchskip.runtime.files import atomic_json
+from patchskip.runtime.errors import PatchskipError, exit_status
+from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.progress import Progress
 from patchskip.training.backbones import backbone
 from patchskip.training.backbones.filled import add_arguments, filled
@@ -33,14 +33,15 @@ def main(argv=None):
     parser.add_argument("--frames", type=int, default=FRAMES, metavar="N", help="%(default)s")
     parser.add_argument("--json", metavar="FILE")
     args = parser.parse_args(argv)
-    try:
-        result = measure(args)
-        if args.json:
-            atomic_json(args.json, result)
-    except PatchskipError as error:
-        print(f"patchskip: {one_line(error)}", file=sys.stderr)
-        return 2
+    return exit_status(_run, args)
+
+
+def _run(args):
+    check_targets([args.json], [args.checkpoint])
+    result = measure(args)
     print(describe(result))
+    if args.json:
+        atomic_json(args.json, result)
     return 0
 
 

@@ -23,8 +23,8 @@ from patchskip.benchmarks import accuracy, plots
 from patchskip.export.calibration import fidelity
 from patchskip.export.calibration.settings import Gates
 from patchskip.export.command import save
-from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json, atomic_text
+from patchskip.runtime.errors import PatchskipError, exit_status
+from patchskip.runtime.files import atomic_json, atomic_text, check_targets
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.run import Pipeline
 from patchskip.runtime.sources import open_source
@@ -47,18 +47,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--plot", metavar="FILE.svg")
     args = parser.parse_args(argv)
-    try:
-        named = [_named(text) for text in args.models]
-        result = measure(named, args.source, args.gt, tuple(args.part), args.factors, args.threads)
-        print(table(result))
-        if args.json:
-            atomic_json(args.json, result)
-        if args.plot:
-            with atomic_text(args.plot) as file:
-                file.write(plot(result))
-    except PatchskipError as error:
-        print(f"patchskip: {error}", file=sys.stderr)
-        return 2
+    return exit_status(_run, args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    named = [_named(text) for text in args.models]
+    check_targets([args.json, args.plot], [*(path for _, path in named), args.source, args.gt])
+    result = measure(named, args.source, args.gt, tuple(args.part), args.factors, args.threads)
+    print(table(result))
+    if args.json:
+        atomic_json(args.json, result)
+    if args.plot:
+        with atomic_text(args.plot) as file:
+            file.write(plot(result))
     return 0
 
 

@@ -17,8 +17,8 @@ import patchskip
 from patchskip.benchmarks import dense_torch, environment, gpu_agreement, gpu_layers, gpu_page, planned
 from patchskip.benchmarks.demo_network import build
 from patchskip.plugins.cuda import compile, driver
-from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json, atomic_text
+from patchskip.runtime.errors import PatchskipError, exit_status
+from patchskip.runtime.files import atomic_json, atomic_text, check_targets
 from patchskip.runtime.sources import open_source
 
 TESTS = pathlib.Path(__file__).resolve().parents[1] / "tests" / "plugins" / "test_operators.py"
@@ -40,19 +40,20 @@ def main(argv=None):
     parser.add_argument(
         "-o", "--output", metavar="PATH", help="write a page of Markdown; in a folder it is gpu-NAME.md"
     )
-    args = parser.parse_args(argv)
-    try:
-        result = check(args)
-        if args.json:
-            atomic_json(args.json, result)
-        if args.output:
-            with atomic_text(_page_path(args.output, result["gpu"]["name"])) as file:
-                file.write(gpu_page.page(result))
-    except PatchskipError as error:
-        print(f"patchskip: {error}", file=sys.stderr)
-        return 2
+    return exit_status(_run, parser.parse_args(argv))
+
+
+def _run(args):
+    page = args.output and _page_path(args.output, "name")
+    check_targets([args.json, page], [*args.models, args.source])
+    result = check(args)
     if args.json != "-":
-        print(gpu_page.page(result))
+        print(gpu_page.page(result), flush=True)
+    if args.json:
+        atomic_json(args.json, result)
+    if args.output:
+        with atomic_text(_page_path(args.output, result["gpu"]["name"])) as file:
+            file.write(gpu_page.page(result))
     return 0 if result["cases"]["passed"] is not False and all(row["same"] for row in result["frames"]) else 1
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from patchskip.benchmarks.layer_models import LAYERS, Layer, conv_attributes, weights
 from patchskip.plugins.cuda import compile, planning, resources
-from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_text
+from patchskip.runtime.errors import exit_status
+from patchskip.runtime.files import atomic_text, check_targets
 
 SMS = (53, 62, 72, 87, 90)
 PLANNED = [*LAYERS, Layer("conv3x3", 9, 12, 64, 64, 3), Layer("first3x3s2", 576, 768, 3, 32, 3, stride=2)]
@@ -82,14 +82,14 @@ def _row(name, kernels, dynamic):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="patchskip.benchmarks.kernels", description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", default="-", metavar="FILE", help="the page to write (default: print it)")
-    args = parser.parse_args(argv)
-    try:
-        text = page()
-        with atomic_text(args.output) as file:
-            file.write(text)
-    except PatchskipError as error:
-        print(f"patchskip: {error}", file=sys.stderr)
-        return 2
+    return exit_status(_run, parser.parse_args(argv).output)
+
+
+def _run(output):
+    check_targets([output])
+    text = page()
+    with atomic_text(output) as file:
+        file.write(text)
     return 0
 
 

@@ -21,8 +21,8 @@ from patchskip.benchmarks import masks, timing
 from patchskip.benchmarks.layer_models import LAYERS, QUICK, dense_model, empty_model, skip_model, weights
 from patchskip.benchmarks.sessions import BoundSession, ProfiledDense, SkipSession, dense_options, open_session
 from patchskip.plugins import library
-from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json
+from patchskip.runtime.errors import PatchskipError, exit_status
+from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.memory import aligned
 from patchskip.runtime.progress import Progress
 
@@ -150,16 +150,15 @@ def main(argv=None):
     parser.add_argument("--turns", type=int, default=5, help="turns of every variant (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="five layers, one turn: a look, not a measurement")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    args = parser.parse_args(argv)
-    try:
-        rows = sweep(args)
-    except PatchskipError as error:
-        print("patchskip: " + " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    return 0 if rows else 2
+    return exit_status(_run, parser.parse_args(argv))
+
+
+def _run(args):
+    return 0 if sweep(args) else 2
 
 
 def sweep(args):
+    check_targets([args.json])
     counts = _thread_counts(args.threads)
     if args.turns < 1:
         raise PatchskipError(f"--turns is {args.turns}; give 1 or more")
@@ -173,11 +172,11 @@ def sweep(args):
                 rows += measure(layer, threads, 1 if args.quick else args.turns)
                 progress.update(len(rows) // len(SHARES), layer.name)
     rows += geomeans(rows)
-    if args.json:
-        atomic_json(args.json, rows)
     if not args.quiet and args.json != "-":
         print(f"efficiency = dense ms x share / skip ms; {library.isa()}; median of {args.turns} turns of {RUNS} runs")
         print(table(rows))
+    if args.json:
+        atomic_json(args.json, rows)
     return rows
 
 

@@ -12,8 +12,8 @@ import sys
 
 from patchskip.benchmarks import planned, roofline_page, work
 from patchskip.benchmarks.jetson_nano import MULTIPROCESSORS, SM, predict, tensorrt
-from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json, atomic_text
+from patchskip.runtime.errors import PatchskipError, exit_status
+from patchskip.runtime.files import atomic_json, atomic_text, check_targets
 
 SHARES = (1.0, 0.1, 0.03)
 
@@ -50,17 +50,17 @@ def main(argv=None):
     parser.add_argument("models", nargs="+", metavar="MODEL", help="what `patchskip export` wrote")
     parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - is standard output")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the page with the tables of the layers")
-    args = parser.parse_args(argv)
-    try:
-        networks = dict(network(path) for path in args.models)
-        if args.json:
-            atomic_json(args.json, roofline_page.plain(networks))
-        if args.output:
-            with atomic_text(args.output) as file:
-                file.write(roofline_page.page(networks))
-    except PatchskipError as error:
-        print(f"patchskip: {error}", file=sys.stderr)
-        return 2
+    return exit_status(_run, parser.parse_args(argv))
+
+
+def _run(args):
+    check_targets([args.json, args.output], args.models)
+    networks = dict(network(path) for path in args.models)
+    if args.json:
+        atomic_json(args.json, roofline_page.plain(networks))
+    if args.output:
+        with atomic_text(args.output) as file:
+            file.write(roofline_page.page(networks))
     if args.json != "-":
         print("\n".join(roofline_page.totals(networks)))
     return 0

@@ -9,7 +9,7 @@ import os
 import onnx
 
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json, atomic_path
+from patchskip.runtime.files import atomic_json, atomic_path, check_targets
 from patchskip.runtime.run import add_crop, read_crop
 
 from . import coverage, gate_file, loading, pass_gates
@@ -98,9 +98,8 @@ def main(args: argparse.Namespace) -> int:
     if args.gates and (args.threshold is not None or args.source):
         raise PatchskipError("--gates holds the thresholds; leave --threshold and --source out")
     output = args.output or os.path.splitext(args.model)[0] + ".patchskip.onnx"
+    check_targets([output, args.json], [args.model, args.source, args.gates, args.pass_gates])
     model = loading.load(args.model)
-    if os.path.exists(output) and os.path.samefile(output, args.model):
-        raise PatchskipError(f"the output {output} is the network itself; give another name with -o")
     result = convert(
         model,
         input_size=tuple(args.input_size) if args.input_size else None,

@@ -2,12 +2,10 @@
 
 import argparse
 import importlib
-import os
-import signal
 import sys
 
 from patchskip import PatchskipError, __version__
-from patchskip.runtime.errors import one_line
+from patchskip.runtime.errors import exit_status
 
 # command -> (module, help). A module has add_arguments(parser) and main(args) -> exit status; it is imported when used.
 COMMANDS = {
@@ -26,32 +24,7 @@ COMMANDS = {
 
 def main(argv=None):
     """-> exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted."""
-    argv = sys.argv[1:] if argv is None else argv
-    try:
-        signal.signal(signal.SIGTERM, _interrupt)
-    except ValueError:  # not the main thread
-        pass
-    try:
-        status = _run(argv)
-        sys.stdout.flush()
-        return status
-    except PatchskipError as error:
-        print("patchskip: " + " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    except SystemExit as exit:  # argparse: --help, --version, bad usage
-        return exit.code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # `patchskip inspect MODEL | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
-    except MemoryError as error:
-        reason = one_line(error)
-        print("patchskip: out of memory ({}); close programs, or give smaller pictures".format(reason), file=sys.stderr)
-        return 2
-    except OSError as error:  # standard output on a full disk, a file without permission
-        print("patchskip: {}: {}".format(error.filename or "output", error.strerror or error), file=sys.stderr)
-        return 2
+    return exit_status(_run, sys.argv[1:] if argv is None else argv)
 
 
 def _run(argv):
@@ -84,7 +57,3 @@ def _import(command, module_name):
                 command, error.name, "cpu" if module_name.startswith("patchskip.runtime") else "export"
             )
         ) from error
-
-
-def _interrupt(signum, frame):
-    raise KeyboardInterrupt

@@ -1,6 +1,9 @@
-"""The one exception that users see."""
+"""The one exception that users see, and what a command makes of it."""
 
 import operator
+import os
+import signal
+import sys
 
 
 class PatchskipError(Exception):
@@ -21,3 +24,42 @@ def whole_number(value, refusal, least=1):
     if isinstance(value, bool) or number < least:
         raise PatchskipError(refusal.format(value))
     return number
+
+
+def exit_status(run, *args):
+    """-> what a command exits with: what `run(*args)` returns, 0 for done and 1 for a check that failed; or 2 for bad
+    usage or input, which is said on one line, 130 interrupted. Other exceptions are bugs, and passed on.
+    """
+    try:
+        signal.signal(signal.SIGTERM, _interrupt)
+    except ValueError:  # not the main thread
+        pass
+    try:
+        status = run(*args)
+        sys.stdout.flush()
+        return status
+    except PatchskipError as error:
+        return _bad(one_line(error))
+    except SystemExit as exit:  # argparse: --help, --version, bad usage
+        return exit.code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `patchskip inspect MODEL | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except OSError as error:  # standard output on a full disk, a file without permission
+        return _bad("{}: {}".format(error.filename or "output", error.strerror or error))
+    except MemoryError as error:
+        said = " ({})".format(one_line(error)) if str(error) else ""
+        return _bad(
+            "there is not enough memory{}; close other programs, or take smaller pictures or fewer frames".format(said)
+        )
+
+
+def _bad(line):
+    print("patchskip: " + line, file=sys.stderr)
+    return 2
+
+
+def _interrupt(signum, frame):
+    raise KeyboardInterrupt

@@ -1,6 +1,7 @@
-"""Output files appear whole or not at all."""
+"""Output files appear whole or not at all, and where nothing is lost by them."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -10,6 +11,41 @@ import uuid
 from .errors import PatchskipError
 
 
+def check_targets(targets, inputs=()):
+    """Raise PatchskipError unless each of `targets` can be written, is none of `inputs`, and no two are one file.
+
+    For the beginning of a command: what is wrong with its outputs is said before the long work, and nothing that it
+    reads is overwritten. Paths; None is left aside, and so are the target `-`, which is standard output, targets that
+    are devices, and inputs that are no files (synthetic://).
+    """
+    files: list = []  # that are written
+    for given in targets:
+        if given is None or given == "-":
+            continue
+        target = _place(given)
+        if _is_device(target):
+            continue
+        for read in inputs:
+            if read is not None and _same(target, os.path.realpath(os.fspath(read))):
+                raise PatchskipError(
+                    "cannot write {}: it is the input {} itself; give another name".format(given, read)
+                )
+        for other in files:
+            if _same(target, other):
+                raise PatchskipError("cannot write {}: two outputs have this name; give each its own".format(given))
+        files.append(target)
+
+
+def make_folder(path):
+    """Make a folder, and those around it, unless it is there. Raises PatchskipError when that cannot be."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except FileExistsError:
+        raise PatchskipError("cannot make the folder {}: it is a file; give another name".format(path)) from None
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 @contextlib.contextmanager
 def atomic_path(target):
     """Yield a path beside `target` to write to; it becomes `target` when the block ends well, and vanishes otherwise.
@@ -17,13 +53,9 @@ def atomic_path(target):
     The path has the target's extension, for writers that go by it. A target that is not a regular file (/dev/stdout)
     is yielded itself. An OSError in the block, such as a full disk, is raised as PatchskipError.
     """
-    target = os.path.realpath(os.fspath(target))
+    target = _place(target)
     folder, name = os.path.split(target)
-    if os.path.isdir(target):
-        raise PatchskipError("cannot write {}: it is a folder; give the name of a file in it".format(target))
-    if not os.path.isdir(folder):
-        raise PatchskipError("cannot write {}: there is no folder {}; make it first".format(target, folder))
-    whole = not os.path.exists(target) or os.path.isfile(target)
+    whole = not _is_device(target)
     stem, extension = os.path.splitext(name)
     path = os.path.join(folder, ".{}.{}{}".format(stem, uuid.uuid4().hex[:8], extension)) if whole else target
     try:
@@ -68,6 +100,30 @@ def _finite(value):
     if isinstance(value, dict):
         return {key: _finite(entry) for key, entry in value.items()}
     return [_finite(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+
+
+def _place(target):
+    """-> where the path leads, over links. Raises PatchskipError unless something can be written there."""
+    target = os.fspath(target)
+    if not _is_device(target):  # where /dev/stdout leads may have no path
+        target = os.path.realpath(target)
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        raise PatchskipError("cannot write {}: it is a folder; give the name of a file in it".format(target))
+    if not os.path.isdir(folder or "."):
+        raise PatchskipError("cannot write {}: there is no folder {}; make it first".format(target, folder))
+    if not os.access(target if _is_device(target) else folder, os.W_OK):
+        raise write_error(target, OSError(errno.EACCES, os.strerror(errno.EACCES)))
+    return target
+
+
+def _is_device(path):
+    """Or a pipe: something that is written in place."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def _same(one, other):
+    return one == other or os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 def write_error(target, error):

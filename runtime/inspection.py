@@ -5,8 +5,8 @@ import json
 import numpy as np
 
 from .errors import PatchskipError, one_line
-from .files import atomic_json
-from .model import is_engine, read_metadata
+from .files import atomic_json, check_targets
+from .model import files_of, is_engine, read_metadata
 
 SHOWN = ("coverage", "macs", "gate", "threshold", "patch")  # of the metadata, beside its lists
 
@@ -20,6 +20,7 @@ def add_arguments(parser):
 
 def main(args):
     """Print what the model covers. -> exit status"""
+    check_targets([args.json], files_of(args.model))
     if not is_engine(args.model):
         return _import_export().main(args)
     found = inspect(args.model)

@@ -47,6 +47,12 @@ def is_engine(path):
     return path.endswith(ENGINES) or not path.endswith(".onnx") and os.path.isfile(path + ".json")
 
 
+def files_of(*paths):
+    """-> what `load` reads of models: their files, and those that lie beside engines. None is no model."""
+    given = [os.fspath(path) for path in paths if path is not None]
+    return given + [path + ".json" for path in given if is_engine(path)]
+
+
 class Model:
     """The network and its weights, without any state: make a stream for each video.
 

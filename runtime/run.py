@@ -11,7 +11,8 @@ from .camera_shift import CameraShift
 from .errors import PatchskipError
 from .every_nth import EveryNth
 from .every_nth import check as check_every
-from .model import load
+from .files import check_targets
+from .model import files_of, load
 from .preprocess import Preprocess
 from .progress import Progress
 from .sources import open_source
@@ -141,6 +142,7 @@ def read_crop(text):
 
 
 def main(args):
+    check_targets([args.output, args.json, args.save_mot, args.plot3d], [*files_of(args.model), args.source])
     overlays = [word for word in args.overlay.split(",") if word not in ("", "none")]
     for word in overlays:
         if word not in OVERLAYS:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from patchskip.export import Analysis, Gate, analyse, gate_file, loading
 from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json
+from patchskip.runtime.files import atomic_json, check_targets
 
 from .options import add_course, add_sources, check, described, place_of, reached, require_torch
 
@@ -39,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Train, write the gates. -> exit status: 1 when the target is not reached, or the training diverges."""
     check(args, "patchskip train")
+    args.output = args.output or os.path.splitext(args.model)[0] + ".gates.npz"
+    check_targets([args.output, args.json], [args.model, args.gates, *args.source])
     require_torch()
     from .processes import Processes, reproducible
 
@@ -54,9 +56,8 @@ def _train(args: argparse.Namespace, processes) -> int:
     from .skipping.exporting import gates_of, trainable
     from .trainer import LENGTH, STEPS, Diverged, Plan, Trainer, of_gates
 
-    output = args.output or os.path.splitext(args.model)[0] + ".gates.npz"
+    output, place = args.output, place_of(args.output)
     folder, quiet = os.path.splitext(output)[0] + ".checkpoint", args.quiet or not processes.writes
-    place = place_of(output)
     analysis, size, crop = _analysis(args)
     start = gate_file.read(args.gates) if args.gates else None
     network = trainable(analysis, start, args.gates or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from patchskip.runtime.files import atomic_json, atomic_text
+from patchskip.runtime.files import atomic_json, atomic_text, make_folder
 from patchskip.runtime.progress import Progress
 
 from . import checkpoint
@@ -31,7 +31,7 @@ class Course:
         """
         writes = self._processes.writes
         if writes:
-            os.makedirs(self._folder, exist_ok=True)
+            make_folder(self._folder)
         saved = checkpoint.load(self._folder, self._name, self._settings) if writes else None
         state = self._processes.from_first(saved)
         if state is None:

@@ -9,7 +9,7 @@ import patchskip
 from patchskip.benchmarks import environment
 from patchskip.runtime import opencv, tasks
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json
+from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.model import is_engine
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.run import add_crop, read_crop
@@ -70,9 +70,8 @@ def main(args: argparse.Namespace) -> int:
     goal = _goal(args)
     if is_engine(args.model):
         raise PatchskipError(f"{args.model} is an engine; calibrate the model it was built from, and build it again")
-    for path in (args.output, *([args.gates_out] if args.gates_out else [])):
-        if os.path.exists(path) and os.path.exists(args.model) and os.path.samefile(path, args.model):
-            raise PatchskipError(f"the output {path} is the model itself; give another name")
+    written = args.gates_out or os.path.splitext(args.output)[0] + ".npz"
+    check_targets([args.output, written, args.json], [args.model, args.network, args.gates, *args.source])
     model = patchskip.load(args.model)
     if model.metadata.get("gate") != "delta":
         raise PatchskipError(f"{args.model} is in exact mode and has no thresholds; export it with --gate delta")
@@ -93,7 +92,6 @@ def main(args: argparse.Namespace) -> int:
         placed = place(args.network, model, start, args.patch, seen[0].frames[:: max(1, len(seen[0].frames) // 8)])
         gates = Gates(placed, args.network)
         start = gates.gates
-    written = args.gates_out or os.path.splitext(args.output)[0] + ".npz"
 
     with Progress("calibrate", None, args.quiet) as progress:
 
@@ -110,10 +108,10 @@ def main(args: argparse.Namespace) -> int:
     gate_file.write(written, tuned.gates)
     save(gates.model(tuned.gates), args.output)
     result.update(output=args.output, gates_file=written)
-    if args.json:
-        atomic_json(args.json, result)
     if not args.quiet and args.json != "-":
         print(table(result))
+    if args.json:
+        atomic_json(args.json, result)
     return 0 if tuned.reached else 1
 
 

@@ -14,7 +14,7 @@ import sys
 from patchskip.plugins import build
 from patchskip.plugins.cuda import compile as kernels
 from patchskip.runtime import files
-from patchskip.runtime.errors import PatchskipError, one_line
+from patchskip.runtime.errors import PatchskipError, exit_status, one_line
 
 HERE = os.path.join(build.PLUGINS, "tensorrt")
 LIBRARY = os.path.join(build.PLUGINS, "libpatchskip_tensorrt.so")
@@ -167,7 +167,11 @@ def main():
     )
     parser.add_argument("-o", "--output", default=LIBRARY, help="default: " + os.path.relpath(LIBRARY))
     parser.add_argument("-v", "--verbose", action="store_true", help="print the compiler's commands")
-    arguments = parser.parse_args()
+    return exit_status(_make, parser.parse_args())
+
+
+def _make(arguments):
+    files.check_targets([arguments.output])
     try:
         include = find_headers()
         print("TensorRT {}: {}".format(text(tensorrt_version(include)), include))
@@ -176,9 +180,8 @@ def main():
             print("kernels for sm_{}: {}".format(sm, kernels.compiler(sm).description), flush=True)
             cubins[sm] = kernels.cubin(sm)
         print(build_plugin(include, cubins, arguments.output, verbose=arguments.verbose))
-    except (PatchskipError, build.BuildError) as error:
-        print("patchskip: {}".format(error), file=sys.stderr)
-        return 2
+    except build.BuildError as error:
+        raise PatchskipError(str(error)) from error
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from patchskip import __version__
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json
+from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.system import System
 
 from . import board, gpu, software
@@ -39,6 +39,7 @@ def add_arguments(parser):
 
 
 def main(args, system=None):
+    check_targets([args.json])
     results = []
     for name, check in CHECKS:
         try:

@@ -10,7 +10,7 @@ import time
 from typing import Optional
 
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json, atomic_path
+from patchskip.runtime.files import atomic_json, atomic_path, check_targets
 
 MIB = 2**20
 WORKSPACE_MIB = 64
@@ -49,6 +49,7 @@ def main(args):
     if args.multiprocessors is not None and args.multiprocessors < 1:
         raise PatchskipError("--multiprocessors is {}; give 1 or more".format(args.multiprocessors))
     output = args.output or re.sub(r"(\.patchskip)?\.onnx$", "", args.model) + ".engine"
+    check_targets([output, output + ".json", args.timing_cache, args.json], [args.model, args.plugin])
     check_memory(args.model, args.workspace)
     start = time.monotonic()
     with atomic_path(output) as path, atomic_path(output + ".json") as description:

@@ -193,7 +193,7 @@ BAD = {
     "a crop of nothing": (_nothing, ["--gate", "delta", "--crop", "0,0,8,8"], "give --source"),
     "no crop": (_nothing, ["--gate", "delta", "--source", "synthetic://?frames=3", "--crop", "8,8"], "--crop 8,8"),
     "input size": (_nothing, ["--input-size", "0", "5"], "1 or more"),
-    "same file": (_nothing, ["-o", "net.onnx"], "is the network itself"),
+    "same file": (_nothing, ["-o", "net.onnx"], "is the input net.onnx itself"),
     "no folder": (_nothing, ["-o", "none/out.onnx"], "no folder"),
 }
 

@@ -53,7 +53,7 @@ def test_out_of_memory_is_one_line(monkeypatch, capsys):
     command(monkeypatch, fail)
     assert cli.main(["doctor"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("patchskip: out of memory (Unable to allocate 9 PiB)") and err.count("\n") == 1
+    assert err.startswith("patchskip: there is not enough memory (Unable to allocate 9 PiB)") and err.count("\n") == 1
 
 
 def test_interrupt_and_bugs(monkeypatch):

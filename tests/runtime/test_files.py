@@ -7,7 +7,7 @@ import pytest
 
 from patchskip import PatchskipError
 from patchskip.runtime import sinks
-from patchskip.runtime.files import atomic_json, atomic_path, atomic_text
+from patchskip.runtime.files import atomic_json, atomic_path, atomic_text, check_targets, make_folder
 
 
 def test_the_file_appears_at_the_end(tmp_path):
@@ -77,3 +77,59 @@ def test_json_has_no_number_that_is_none(tmp_path):
     with sinks.json_lines(str(tmp_path / "out.json")) as write:
         write(value)
     assert json.loads((tmp_path / "out.json").read_text()) == expected
+
+
+def test_targets_that_are_left_aside(tmp_path):
+    check_targets([None, "-", "-", tmp_path / "new.txt"], [None, "synthetic://?frames=3", tmp_path / "none.txt"])
+    check_targets([os.devnull, os.devnull], [os.devnull])
+    (tmp_path / "old.txt").write_text("old")
+    check_targets([tmp_path / "old.txt"], [tmp_path])
+    assert os.listdir(str(tmp_path)) == ["old.txt"]
+
+
+def test_targets_that_are_inputs_or_one_file(tmp_path):
+    old, link, hard = (str(tmp_path / name) for name in ("old.txt", "link.txt", "hard.txt"))
+    (tmp_path / "old.txt").write_text("old")
+    os.symlink(old, link)
+    os.link(old, hard)
+    for same in (old, link, hard):
+        with pytest.raises(PatchskipError, match="old.txt: it is the input .* itself; give another name"):
+            check_targets([old], ["synthetic://", same])
+        with pytest.raises(PatchskipError, match="two outputs have this name; give each its own"):
+            check_targets([old, None, same])
+    new = tmp_path / "new.txt"
+    with pytest.raises(PatchskipError, match="two outputs"):
+        check_targets([str(new), tmp_path / "folder" / ".." / "new.txt"])
+
+
+def test_targets_that_cannot_be_written(tmp_path, monkeypatch):
+    for target, words in ((tmp_path / "none" / "out.txt", "no folder"), (tmp_path, "is a folder")):
+        with pytest.raises(PatchskipError, match=words):
+            check_targets([target])
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(PatchskipError, match="out.txt: permission denied"):
+        check_targets([tmp_path / "out.txt"])
+
+
+def test_a_pipe_is_written_in_place(tmp_path):
+    reading, writing = os.pipe()
+    with open(reading) as pipe:
+        target = "/dev/fd/{}".format(writing)
+        if not os.path.exists(target):
+            pytest.skip("no /dev/fd here")
+        check_targets([target])
+        with atomic_text(target) as file:
+            file.write("text")
+        os.close(writing)
+        assert pipe.read() == "text"
+
+
+def test_a_folder_is_made(tmp_path):
+    for _ in range(2):
+        make_folder(str(tmp_path / "a" / "b"))
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(PatchskipError, match="cannot make the folder .*file: it is a file; give another name"):
+        make_folder(str(tmp_path / "file"))
+    with pytest.raises(PatchskipError, match="not a directory"):
+        make_folder(str(tmp_path / "file" / "b"))

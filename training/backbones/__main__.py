@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from patchskip.runtime.errors import PatchskipError, one_line
+from patchskip.runtime.errors import exit_status
+from patchskip.runtime.files import check_targets
 
 from . import backbone
 from .filled import add_arguments, filled
@@ -18,23 +19,19 @@ def main(argv: list[str] | None = None) -> int:
     )
     add_arguments(parser)
     parser.add_argument("-o", "--output", metavar="OUT.onnx", help="default: NAME.onnx")
-    args = parser.parse_args(argv)
-    try:
-        write(args)
-    except PatchskipError as error:
-        print(f"patchskip: {one_line(error)}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(write, parser.parse_args(argv))
 
 
-def write(args: argparse.Namespace) -> None:
+def write(args: argparse.Namespace) -> int:
+    output = args.output or f"{args.name}.onnx"
+    check_targets([output], [args.checkpoint])
     model, size = filled(args.name, args.size, args.checkpoint, args.seed)
     from .onnx_file import write_onnx
 
     chosen = backbone(args.name)
-    output = args.output or f"{args.name}.onnx"
     write_onnx(model, size, chosen.outputs, output)
     print(f"wrote {output}; a frame is prepared for it by --preprocess {chosen.preset} of patchskip export")
+    return 0
 
 
 if __name__ == "__main__":

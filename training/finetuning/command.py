@@ -11,7 +11,7 @@ import patchskip
 from patchskip.export import loading
 from patchskip.export.command import save
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.files import atomic_json
+from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.run import add_crop, read_crop
 from patchskip.training.options import (
     add_course,
@@ -75,9 +75,7 @@ def main(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     check(args, COMMAND)
     require([("rate", args.rate, 0 < args.rate < float("inf"))], COMMAND)
-    place_of(args.output)
-    if os.path.exists(args.output) and os.path.exists(args.model) and os.path.samefile(args.output, args.model):
-        raise PatchskipError(f"the output {args.output} is the model itself; give another name")
+    check_targets([args.output, args.json], [args.model, *args.source])
 
 
 def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tuned:
@@ -128,6 +126,13 @@ def _report(args: argparse.Namespace, tuned: Tuned, folder: str) -> None:
     met = reached(args.target_active, tuned.after.active)
     if tuned.better:
         save(tuned.model, args.output)
+    if not args.quiet and args.json != "-":
+        for name, measured in (("before", tuned.before), ("after", tuned.after)):
+            print(f"{name}: {described(measured)}")
+        if not met:
+            print(f"the target of {args.target_active:.2%} is not reached; this is the nearest")
+        print(f"wrote {args.output}" if tuned.better else "that is no better: no model was written")
+        print(f"the training's course is in {folder}")
     if args.json:
         found = {
             name: {"active_macs": measured.active, "terms": measured.terms}
@@ -139,11 +144,3 @@ def _report(args: argparse.Namespace, tuned: Tuned, folder: str) -> None:
             "better": tuned.better,
         }
         atomic_json(args.json, {"output": args.output if tuned.better else None, **result, **found})
-    if args.quiet or args.json == "-":
-        return
-    for name, measured in (("before", tuned.before), ("after", tuned.after)):
-        print(f"{name}: {described(measured)}")
-    if not met:
-        print(f"the target of {args.target_active:.2%} is not reached; this is the nearest")
-    print(f"wrote {args.output}" if tuned.better else "that is no better: no model was written")
-    print(f"the training's course is in {folder}")

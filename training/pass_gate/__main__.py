@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 import numpy as np
 
 from patchskip.export import loading, pass_gates
 from patchskip.export.analysis import analyse
-from patchskip.runtime.errors import PatchskipError, one_line
+from patchskip.runtime.errors import PatchskipError, exit_status
+from patchskip.runtime.files import check_targets
 from patchskip.training import sequences
+from patchskip.training.options import place_of
 
 from .training import Options, Progress, train
 
@@ -50,16 +51,11 @@ def main(argv: list[str] | None = None) -> int:
             f"--{name}", type=float, default=getattr(defaults, name), help=f"({getattr(defaults, name)})"
         )
     parser.add_argument("--target", type=float, default=defaults.target, help="share of active patches; 0: no budget")
-    args = parser.parse_args(argv)
-    try:
-        _train(args)
-    except PatchskipError as error:
-        print(f"patchskip: {one_line(error)}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(_train, parser.parse_args(argv))
 
 
-def _train(args: argparse.Namespace) -> None:
+def _train(args: argparse.Namespace) -> int:
+    check_targets([args.output], [args.model, args.start, *args.source])
     model, size = loading.load(args.model), args.input_size
     whole = analyse(model, input_size=size, patch=args.patch, preset=args.preprocess, name=args.model)
     part = whole
@@ -78,7 +74,7 @@ def _train(args: argparse.Namespace) -> None:
         name: getattr(args, name) for name in ("steps", "batch", "gap", "seed", "budget", "rate", "margin", "distilled")
     }
     options = Options(target=args.target or None, **kept)
-    part_of, folder = (args.part[0], args.part[1]), os.path.dirname(os.path.abspath(args.output))
+    part_of, folder = (args.part[0], args.part[1]), place_of(args.output)
     fits = [sequences.fitting(source, whole.size, whole.recipe or {}) for source in args.source]
     clips = [
         sequences.read(source, fit, part_of, args.gap + 1, folder, quiet=True) for source, fit in zip(args.source, fits)
@@ -86,6 +82,7 @@ def _train(args: argparse.Namespace) -> None:
     pass_gates.write(args.output, train(part, forms, clips, options, _Log(options.steps), start))
     cost = sum(wanted.macs(whole.pass_place(name).size) for name, wanted in forms.items())
     print(f"wrote {args.output}: {len(forms)} gates, {cost / 1e6:.2f} MMAC for each frame")
+    return 0
 
 
 class _Log:

@@ -1,13 +1,10 @@
-"""What the recipes' commands share: their options, and their exit status."""
+"""What the recipes' commands share: their options."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 
 from patchskip.export.loading import sha256
-from patchskip.runtime.errors import PatchskipError, one_line
 from patchskip.training.options import require
 
 
@@ -53,12 +50,3 @@ def settings(args: argparse.Namespace) -> dict:
         **{name: getattr(args, name) for name in ("source", "steps", "batch", "rate", "bf16", "seed")},
         "frames": list(args.frames),
     }
-
-
-def status(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """What `run(args)` gives, or 2 and a line on standard error for bad input."""
-    try:
-        return run(args)
-    except PatchskipError as error:
-        print(f"patchskip: {one_line(error)}", file=sys.stderr)
-        return 2

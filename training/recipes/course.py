@@ -10,7 +10,7 @@ import sys
 import torch
 from torch import nn
 
-from patchskip.runtime.files import atomic_json, atomic_path, write_error
+from patchskip.runtime.files import atomic_json, atomic_path, check_targets, make_folder
 from patchskip.runtime.progress import Progress
 from patchskip.training import checkpoint
 from patchskip.training.processes import reproducible
@@ -19,14 +19,16 @@ from patchskip.training.trainer import Diverged
 from .trainer import Trainer
 
 
-def begin(args: argparse.Namespace) -> torch.device:
-    """Make the folder --output, let everything after it be drawn from --seed. -> where to compute."""
+def begin(args: argparse.Namespace, labels: str) -> torch.device:
+    """Make the folder --output, let everything after it be drawn from --seed. -> where to compute.
+
+    labels: the file that they come from. Raises PatchskipError when the folder holds what would be overwritten.
+    """
+    make_folder(args.output)
+    files = [os.path.join(args.output, args.backbone + ending) for ending in (".pth", ".json", checkpoint.ENDING)]
+    check_targets(files, [args.source, args.checkpoint, labels])
     reproducible(args.threads)
     torch.manual_seed(args.seed)
-    try:
-        os.makedirs(args.output, exist_ok=True)
-    except OSError as error:
-        raise write_error(args.output, error) from error
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -159,7 +159,7 @@ def test_other_models(tmp_path, capsys, options, message):
 def test_output_is_the_model(tmp_path, capsys):
     model = export(tmp_path, "--gate", "delta", "--input", "u8")
     assert cli.main(["finetune", model, *ARGUMENTS, "-o", model]) == 2
-    assert "is the model itself; give another name" in capsys.readouterr().err
+    assert f"is the input {model} itself; give another name" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def test_trains_and_goes_on(capsys):
     assert "2 gates" in capsys.readouterr().out
     found = pass_gates.read("gates.npz")
     assert {name: gate.form.channels for name, gate in found.items()} == {"images": 3, "middle": 8}
-    assert main([*OPTIONS, *small, "--start", "gates.npz", "--distilled", "--gap", "2"]) == 0
+    assert main([*OPTIONS, *small, "--start", "gates.npz", "--distilled", "--gap", "2", "-o", "next.npz"]) == 0
     assert main([*OPTIONS, "--head", "published", "--width", "4"]) == 0
     assert pass_gates.read("gates.npz")["images"].form.grid == (6, 8)
 

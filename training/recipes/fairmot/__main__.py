@@ -7,6 +7,7 @@ import sys
 
 from patchskip.export.loading import sha256
 from patchskip.export.preprocess import PRESETS
+from patchskip.runtime.errors import exit_status
 from patchskip.training.backbones import BACKBONES, backbone
 from patchskip.training.backbones.filled import filled
 from patchskip.training.options import require
@@ -17,7 +18,7 @@ NETWORKS = [name for name, chosen in BACKBONES.items() if chosen.outputs == ("hm
 
 def main(argv: list[str] | None = None) -> int:
     """-> exit status: 1 when the training diverges, 2 for bad input."""
-    return command.status(_train, _parser().parse_args(argv))
+    return exit_status(_train, _parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,7 +52,7 @@ def _train(args: argparse.Namespace) -> int:
     from .losses import Loss, expect_nobody, last_of
     from .measuring import average_precision
 
-    device = course.begin(args)
+    device = course.begin(args, args.gt)
     recipe = PRESETS[backbone(args.backbone).preset]
 
     def clip(part: tuple[int, int]) -> labelled.LabelledClip:

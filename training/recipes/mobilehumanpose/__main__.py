@@ -7,6 +7,7 @@ import sys
 
 from patchskip.export.loading import sha256
 from patchskip.export.preprocess import PRESETS
+from patchskip.runtime.errors import exit_status
 from patchskip.runtime.run import add_crop, read_crop
 from patchskip.training.backbones import backbone
 from patchskip.training.backbones.filled import filled
@@ -17,7 +18,7 @@ NETWORKS = ("mobilehumanpose", "mobilehumanpose-large")  # whose joints body.py 
 
 def main(argv: list[str] | None = None) -> int:
     """-> exit status: 1 when the training diverges, 2 for bad input."""
-    return command.status(_train, _parser().parse_args(argv))
+    return exit_status(_train, _parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +47,7 @@ def _train(args: argparse.Namespace) -> int:
     from .teacher import Teacher
     from .views import Batches
 
-    device = course.begin(args)
+    device = course.begin(args, args.teacher)
     teacher = Teacher(args.teacher, args.threads)
     recipe = PRESETS[chosen.preset]
     fit = Cropped(args.source, region, size, recipe)

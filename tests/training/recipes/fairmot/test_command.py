@@ -65,7 +65,7 @@ def test_persons_are_found(train, tmp_path, capsys):
         (["--size", "60", "96"], "--size 60 96 does not suit fairmot-yolo"),
         (["--crop", "32", "128"], "--crop (32, 128) is not possible"),
         (["--steps", "0"], "--steps 0 is not possible"),
-        (["--output", "{gt}"], "cannot write"),
+        (["--output", "{gt}"], "cannot make the folder"),
     ],
 )
 def test_bad_input(train, clip, capsys, arguments, message):

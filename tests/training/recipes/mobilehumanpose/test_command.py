@@ -55,7 +55,7 @@ def test_joints_are_found(train, tmp_path):
         (["--crop", "500,0,96,96"], "lies outside the frame"),
         (["--crop", "0,0,20,20"], "sees nobody"),
         (["--rate", "0"], "--rate 0.0 is not possible"),
-        (["--output", "{other}"], "cannot write"),
+        (["--output", "{other}"], "cannot make the folder"),
     ],
 )
 def test_bad_input(train, tmp_path, capsys, arguments, message):
