@@ -60,13 +60,10 @@ class GroundTruth:
                     "needs a number for each person in the second column; or give --task detect"
                 )
 
-    def require_persons(self, source, indexes):
-        """Raise PatchskipError unless a person is in the source's frames `indexes`: there is no accuracy without."""
-        if not any(len(self.boxes.get(frame_number(source, index), ())) for index in indexes):
-            raise PatchskipError(
-                f"the ground truth {self.path} has no person in the {len(indexes)} frames of {source.spec} that are "
-                "looked at; give the clip it is of"
-            )
+    def require_persons(self, numbers, where):
+        """Raise PatchskipError unless a person is in the frames `numbers` (from 1), which are those `where` says."""
+        if not any(len(self.boxes.get(number, ())) for number in numbers):
+            raise PatchskipError(f"the ground truth {self.path} has no person in the {where}; give the clip it is of")
 
     def frame(self, number, size):
         """Boxes [n, 4] x1 y1 x2 y2 of frame `number` (from 1) in pixels of an image of `size` (width, height)."""
@@ -102,6 +99,12 @@ def frame_number(source, index):
     paths = getattr(source, "paths", None)
     stem = Path(paths[index]).stem if paths else ""
     return int(stem) if stem.isdecimal() else index + 1
+
+
+def require_persons(truth, source, indexes):
+    """Raise PatchskipError unless the ground truth has a person in the source's frames `indexes`."""
+    numbers = [frame_number(source, index) for index in indexes]
+    truth.require_persons(numbers, f"{len(numbers)} frames of {source.spec} that are looked at")
 
 
 def overlap(boxes, others):

@@ -82,7 +82,7 @@ def main(args):
     gpu = gpus.of(skip)
     total = min((n for n in (source.count, args.frames) if n), default=None)
     if truth and total:
-        truth.require_persons(source, range(total))
+        accuracy.require_persons(truth, source, range(total))
     with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:
         times, rivals = measure_times(dense, skip, source, task, args.frames, progress, options, numbers, args.refresh)
     if len(times[0].total) < 2:

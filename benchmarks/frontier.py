@@ -112,7 +112,7 @@ def _read(source: str, truth: str | None, part: tuple[float, float]):
     if truth is None:
         return frames[first:last], None, first
     boxes = accuracy.GroundTruth(truth)
-    boxes.require_persons(clip, range(first, last))
+    accuracy.require_persons(boxes, clip, range(first, last))
     truths = [
         boxes.frame(accuracy.frame_number(clip, index), frames[index].shape[1::-1]) for index in range(first, last)
     ]

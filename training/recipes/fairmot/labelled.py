@@ -39,7 +39,9 @@ def read(
     height, width = source.size
     numbers = [frame_number(source, index) for index in range(first, last)]
     boxes = [truth.frame(number, (width, height)) for number in numbers]
-    _check(np.concatenate(boxes), (width, height), f"frames {first}:{last} of {spec}", truth)
+    where = f"frames {first}:{last} of {spec}"
+    truth.require_persons(numbers, where)
+    _check(np.concatenate(boxes), (width, height), where, truth)
     ids = [truth.identities(number) for number in numbers]
     known = np.unique(np.concatenate(ids))
     scale = np.tile(fit.scale, 2)
@@ -47,9 +49,7 @@ def read(
 
 
 def _check(boxes: np.ndarray, size: tuple[int, int], where: str, truth: GroundTruth) -> None:
-    """Are there boxes, and do their centres lie in pictures of `size` (width, height)?"""
-    if not len(boxes):
-        raise PatchskipError(f"the ground truth {truth.path} has no person in the {where}; give the clip it is of")
+    """Do the boxes' centres lie in pictures of `size` (width, height)?"""
     outside = np.mean(((boxes[:, :2] + boxes[:, 2:]) / 2 > size).any(axis=1))
     if (boxes[:, 2:] <= boxes[:, :2]).any() or outside > 0.1:
         raise PatchskipError(
