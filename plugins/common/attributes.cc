@@ -1,5 +1,7 @@
 #include "common/attributes.h"
 
+#include <algorithm>
+
 namespace patchskip {
 
 std::vector<int> Attributes::ints(const char* name, std::vector<int> otherwise) const {
@@ -49,15 +51,16 @@ void expect(bool condition, const std::string& otherwise) {
   if (!condition) throw Error(otherwise);
 }
 
-void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, std::vector<int64_t> shape) {
+void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, const int64_t* shape, size_t rank) {
+  bool same = tensor.data && tensor.dtype == dtype && tensor.rank == static_cast<int32_t>(rank);
+  for (size_t i = 0; same && i < rank; ++i) same = shape[i] < 0 || tensor.shape[i] == shape[i];
+  if (same) return;
   Tensor wanted = {};
   wanted.dtype = dtype;
-  wanted.rank = static_cast<int32_t>(shape.size());
-  for (size_t i = 0; i < shape.size(); ++i) wanted.shape[i] = shape[i];
-  expect(tensor.data != nullptr, std::string(what) + " is missing; expected " + shape_text(wanted));
-  bool same = tensor.dtype == dtype && tensor.rank == wanted.rank;
-  for (size_t i = 0; same && i < shape.size(); ++i) same = shape[i] < 0 || tensor.shape[i] == shape[i];
-  expect(same, std::string(what) + " is " + shape_text(tensor) + "; expected " + shape_text(wanted));
+  wanted.rank = static_cast<int32_t>(rank);
+  std::copy(shape, shape + rank, wanted.shape);
+  const std::string found = tensor.data ? " is " + shape_text(tensor) + "; expected " : " is missing; expected ";
+  throw Error(what + found + shape_text(wanted));
 }
 
 Plane plane_of(const char* what, const Tensor& t) {

@@ -1,6 +1,7 @@
 // Attributes and tensors as an operator is given them, and the checks that stand in front of every kernel.
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -45,8 +46,20 @@ inline int patches(int pixels, int patch) { return (pixels + patch - 1) / patch;
 
 std::string shape_text(const Tensor&);
 void expect(bool condition, const std::string& otherwise);
-// Throws unless the tensor is there, of this type and shape (-1: any extent).
-void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, std::vector<int64_t> shape);
+inline void expect(bool condition, const char* otherwise) {
+  if (!condition) throw Error(otherwise);
+}
+
+// Throws unless the tensor is there, of this type and shape (-1: any extent). Asked for every tensor of every frame: no
+// text is made unless it does.
+void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, const int64_t* shape, size_t rank);
+inline void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype,
+                          std::initializer_list<int64_t> shape) {
+  expect_tensor(what, tensor, dtype, shape.begin(), shape.size());
+}
+inline void expect_tensor(const char* what, const Tensor& tensor, ps_dtype dtype, const std::vector<int64_t>& shape) {
+  expect_tensor(what, tensor, dtype, shape.data(), shape.size());
+}
 
 // Of a tensor [1, H, W, C]. Throws when it is not one.
 Plane plane_of(const char* what, const Tensor&);

@@ -53,8 +53,10 @@ class PatchMask : public Operator {
   std::vector<int64_t> output_shape(int, const Tensor*, int) const override { return {rows_, columns_}; }
 
   void run(const Tensor* inputs, int n_inputs, const Tensor* outputs, int n_outputs) override {
-    expect(n_inputs == static_cast<int>(in_patch_.size()),
-           "PatchMask: " + std::to_string(n_inputs) + " masks; in_patch describes " + std::to_string(in_patch_.size()));
+    if (n_inputs != static_cast<int>(in_patch_.size())) {
+      throw Error("PatchMask: " + std::to_string(n_inputs) + " masks; in_patch describes " +
+                  std::to_string(in_patch_.size()));
+    }
     expect(n_outputs == 1, "PatchMask has one output");
     expect_tensor("PatchMask: the output", outputs[0], PS_INT32, {rows_, columns_});
     for (int i = 0; i < n_inputs; ++i) expect_tensor("PatchMask: a mask", inputs[i], PS_INT32, {-1, -1});
@@ -69,10 +71,12 @@ class PatchMask : public Operator {
     int32_t* out = data<int32_t>(outputs[0]);
     std::fill(out, out + rows_ * columns_, 0);
     for (int i = 0; i < n_inputs; ++i) {
-      expect(inputs[i].shape[0] == static_cast<int64_t>(reach_[2 * i].first.size()) &&
-                 inputs[i].shape[1] == static_cast<int64_t>(reach_[2 * i + 1].first.size()),
-             "PatchMask: mask " + std::to_string(i) + " is " + shape_text(inputs[i]) +
-                 "; it had another shape at the first call");
+      const bool same = inputs[i].shape[0] == static_cast<int64_t>(reach_[2 * i].first.size()) &&
+                        inputs[i].shape[1] == static_cast<int64_t>(reach_[2 * i + 1].first.size());
+      if (!same) {
+        throw Error("PatchMask: mask " + std::to_string(i) + " is " + shape_text(inputs[i]) +
+                    "; it had another shape at the first call");
+      }
       grow(data<const int32_t>(inputs[i]), reach_[2 * i], reach_[2 * i + 1], out);
     }
   }

@@ -148,7 +148,9 @@ class PatchSkip : public Operator {
 
   // Later frames must look like the first.
   void check(const Tensor* inputs, int n_inputs, const Tensor* outputs, int n_outputs) const {
-    expect(n_inputs == static_cast<int>(shapes_.size()), "PatchSkip " + op_type_ + ": the number of inputs changed");
+    if (n_inputs != static_cast<int>(shapes_.size())) {
+      throw Error("PatchSkip " + op_type_ + ": the number of inputs changed");
+    }
     for (int i = 0; i < n_inputs; ++i) {
       const Tensor &a = inputs[i], &b = shapes_[i];
       const bool same = (a.data != nullptr) == (b.data != nullptr) && a.dtype == b.dtype && a.rank == b.rank &&
