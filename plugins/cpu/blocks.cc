@@ -4,12 +4,16 @@ namespace patchskip {
 void list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const Plane& plane, int most_pixels,
                  std::vector<Block>* blocks) {
   blocks->clear();
-  const int columns = (plane.width + patch - 1) / patch;
+  const int rows = (plane.height + patch - 1) / patch, columns = (plane.width + patch - 1) / patch;
   const int most = most_pixels / (patch * patch) > 0 ? most_pixels / (patch * patch) : 1;
-  for (int y = 0; y < plane.height; y += patch, mask += columns) {
+  thread_local std::vector<uint64_t> words;
+  words.resize(static_cast<size_t>(rows) * ((columns + 63) / 64));
+  kernels.mask_bits(mask, rows, columns, words.data());
+  const uint64_t* next = words.data();
+  for (int y = 0; y < plane.height; y += patch) {
     const int y1 = y + patch < plane.height ? y + patch : plane.height;
     for (int word = 0; word < columns; word += 64) {
-      uint64_t bits = kernels.nonzero(mask + word, columns - word < 64 ? columns - word : 64);
+      uint64_t bits = *next++;
       while (bits) {
         const int skipped = __builtin_ctzll(bits);
         const uint64_t rest = ~(bits >> skipped);

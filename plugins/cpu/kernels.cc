@@ -15,9 +15,10 @@ namespace PS_ISA {
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    PS_TEXT(PS_ISA), kLanes,         kHalves,        pack_weights,   channel_blocks, pack_winograd, gemm_conv,
-    winograd_conv,   depthwise_conv, deform_samples, pool,           resize,         elementwise,   channel_copy,
-    image,           finish_pixels,  nonzero,        changed<false>, changed<true>,  cell_sums,     image_differs,
+    PS_TEXT(PS_ISA), kLanes,        kHalves,        pack_weights,   channel_blocks, pack_winograd,
+    gemm_conv,       winograd_conv, depthwise_conv, deform_samples, pool,           resize,
+    elementwise,     channel_copy,  image,          finish_pixels,  mask_bits,      bits_mask,
+    changed<false>,  changed<true>, cell_sums,      image_differs,
 };
 
 }  // namespace PS_ISA

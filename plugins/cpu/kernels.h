@@ -165,8 +165,10 @@ struct Kernels {
   void (*channel_copy)(const ChannelCopy&, const Segment*, int count);
   void (*image)(const Image&, const Segment*, int count);
   void (*finish)(const Finish&, float* values, ptrdiff_t index, ptrdiff_t count, int channels);
-  // Bit i: is values[i] not 0? For count <= 64.
-  uint64_t (*nonzero)(const int32_t* values, int count);
+  // Bit i of a row's word j: is its value 64 j + i not 0? -> [rows, (columns + 63) / 64].
+  void (*mask_bits)(const int32_t* mask, int rows, int columns, uint64_t* bits);
+  // The reverse: 1 where the bit is set, else 0.
+  void (*bits_mask)(const uint64_t* bits, int rows, int columns, int32_t* mask);
   // Has any cell of the patch changed by more than the threshold? The second weighs the channels.
   bool (*changed)(const Comparison&);
   bool (*changed_weighted)(const Comparison&);

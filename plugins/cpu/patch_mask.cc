@@ -1,4 +1,5 @@
-// PatchMask: each set patch of a mask marks the rectangle of output patches that read it.
+// PatchMask: each set patch of a mask marks the rectangle of output patches that read it. In between a row of patches
+// is a few words of bits: a frame has many masks and little else to do where little changed.
 #include <algorithm>
 #include <mutex>
 
@@ -10,6 +11,7 @@ namespace {
 // For each input patch along one axis, the output patches [first, last] that read it; first > last: none.
 struct Reach {
   std::vector<int> first, last;
+  bool own;  // is each patch read by the one of its own number, and no other?
 };
 
 inline int floor_div(int64_t a, int64_t b) { return static_cast<int>(a >= 0 ? a / b : -((-a + b - 1) / b)); }
@@ -27,13 +29,16 @@ Reach reach(int pixels, int patch, int in_patches, int in_patch, const int* wind
       r.last[i] = std::max(r.last[i], y / patch);
     }
   }
+  r.own = in_patches == patches(pixels, patch);
+  for (int i = 0; i < in_patches; ++i) r.own = r.own && r.first[i] == i && r.last[i] == i;
   return r;
 }
 
 class PatchMask : public Operator {
  public:
   explicit PatchMask(const Attributes& a)
-      : size_(a.ints("size", {})),
+      : kernels_(best_kernels()),
+        size_(a.ints("size", {})),
         in_patch_(a.ints("in_patch", {})),
         windows_(a.ints("windows", {})),
         patch_(a.required_integer("patch")) {
@@ -68,8 +73,8 @@ class PatchMask : public Operator {
         }
       }
     });
-    int32_t* out = data<int32_t>(outputs[0]);
-    std::fill(out, out + rows_ * columns_, 0);
+    thread_local std::vector<uint64_t> marked;
+    marked.assign(static_cast<size_t>(rows_) * words(columns_), 0);
     for (int i = 0; i < n_inputs; ++i) {
       const bool same = inputs[i].shape[0] == static_cast<int64_t>(reach_[2 * i].first.size()) &&
                         inputs[i].shape[1] == static_cast<int64_t>(reach_[2 * i + 1].first.size());
@@ -77,38 +82,47 @@ class PatchMask : public Operator {
         throw Error("PatchMask: mask " + std::to_string(i) + " is " + shape_text(inputs[i]) +
                     "; it had another shape at the first call");
       }
-      grow(data<const int32_t>(inputs[i]), reach_[2 * i], reach_[2 * i + 1], out);
+      grow(data<const int32_t>(inputs[i]), reach_[2 * i], reach_[2 * i + 1], marked.data());
     }
+    kernels_->bits_mask(marked.data(), rows_, columns_, data<int32_t>(outputs[0]));
   }
 
  private:
+  static int words(int columns) { return (columns + 63) / 64; }
+
   // Along the row first, into a row of the output's grid; that row then goes to each output row that reads it.
-  void grow(const int32_t* mask, const Reach& down, const Reach& across, int32_t* out) const {
+  void grow(const int32_t* mask, const Reach& down, const Reach& across, uint64_t* out) const {
     const int in_rows = static_cast<int>(down.first.size()), in_columns = static_cast<int>(across.first.size());
-    int32_t everything = 1;
-    for (int i = 0; i < in_rows * in_columns; ++i) everything &= mask[i] != 0;
-    if (everything) {  // every output patch reads something
-      std::fill(out, out + rows_ * columns_, 1);
-      return;
-    }
-    thread_local std::vector<int32_t> row;
-    row.resize(columns_);
-    for (int y = 0; y < in_rows; ++y, mask += in_columns) {
-      int32_t found = 0;
-      for (int x = 0; x < in_columns; ++x) found |= mask[x];
+    const int in_words = words(in_columns), out_words = words(columns_);
+    thread_local std::vector<uint64_t> bits, spread;
+    bits.resize(static_cast<size_t>(in_rows) * in_words);
+    kernels_->mask_bits(mask, in_rows, in_columns, bits.data());
+    for (int y = 0; y < in_rows; ++y) {
+      const uint64_t* row = &bits[static_cast<size_t>(y) * in_words];
+      uint64_t found = 0;
+      for (int i = 0; i < in_words; ++i) found |= row[i];
       if (!found) continue;
-      std::fill(row.begin(), row.end(), 0);
-      for (int x = 0; x < in_columns; ++x) {
-        if (!mask[x]) continue;
-        for (int i = across.first[x]; i <= across.last[x]; ++i) row[i] = 1;
+      if (!across.own) {
+        spread.assign(out_words, 0);
+        spread_row(row, in_words, across, spread.data());
+        row = spread.data();
       }
       for (int i = down.first[y]; i <= down.last[y]; ++i) {
-        int32_t* to = out + static_cast<ptrdiff_t>(i) * columns_;
-        for (int x = 0; x < columns_; ++x) to[x] |= row[x];
+        for (int j = 0; j < out_words; ++j) out[static_cast<ptrdiff_t>(i) * out_words + j] |= row[j];
       }
     }
   }
 
+  static void spread_row(const uint64_t* row, int in_words, const Reach& across, uint64_t* out) {
+    for (int word = 0; word < in_words; ++word) {
+      for (uint64_t bits = row[word]; bits; bits &= bits - 1) {
+        const int i = 64 * word + __builtin_ctzll(bits);
+        for (int o = across.first[i]; o <= across.last[i]; ++o) out[o / 64] |= uint64_t(1) << o % 64;
+      }
+    }
+  }
+
+  const Kernels* const kernels_;
   const std::vector<int> size_, in_patch_, windows_;
   const int patch_;
   int rows_, columns_;

@@ -99,8 +99,42 @@ inline uint64_t nonzero(const int32_t* values, int count) {
     bits |= static_cast<uint64_t>(~_mm256_movemask_ps(_mm256_castsi256_ps(zero)) & 0xff) << i;
   }
 #endif
+#if defined(__AVX512F__)
+  if (i < count) {
+    const __m512i v = _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1u << (count - i)) - 1), values + i);
+    bits |= static_cast<uint64_t>(_mm512_test_epi32_mask(v, v)) << i;
+  }
+#else
   for (; i < count; ++i) bits |= static_cast<uint64_t>(values[i] != 0) << i;
+#endif
   return bits;
+}
+
+// Bit i of a row's word j: is its value 64 j + i not 0? -> [rows, (columns + 63) / 64].
+inline void mask_bits(const int32_t* mask, int rows, int columns, uint64_t* bits) {
+  for (int y = 0; y < rows; ++y, mask += columns) {
+    for (int x = 0; x < columns; x += 64) *bits++ = nonzero(mask + x, columns - x < 64 ? columns - x : 64);
+  }
+}
+
+// The reverse: 1 where the bit is set, else 0.
+inline void bits_mask(const uint64_t* bits, int rows, int columns, int32_t* mask) {
+  for (int y = 0; y < rows; ++y) {
+    for (int x = 0; x < columns; x += 64) {
+      const uint64_t word = *bits++;
+      const int count = columns - x < 64 ? columns - x : 64;
+#if defined(__AVX512F__)
+      for (int i = 0; i < count; i += 16) {
+        const __m512i ones = _mm512_maskz_set1_epi32(static_cast<__mmask16>(word >> i), 1);
+        const int left = count - i < 16 ? count - i : 16;
+        _mm512_mask_storeu_epi32(mask + i, static_cast<__mmask16>((1u << left) - 1), ones);
+      }
+#else
+      for (int i = 0; i < count; ++i) mask[i] = word >> i & 1;
+#endif
+      mask += count;
+    }
+  }
 }
 
 inline float sum(Vec v) {

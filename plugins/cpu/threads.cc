@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -26,97 +27,103 @@ inline void pause() {
 
 constexpr int kMostThreads = 64;
 
-struct Share {
-  std::atomic<int> next{0};
-  int end = 0;
-  char apart[56];  // on a cache line of its own
-};
-
+// A loop as its threads see it. All that a worker needs to begin lies on the one cache line that it watches, and what a
+// thread counts with on one of its own: at this grain, lines that travel between cores are what a loop costs.
 class Pool {
  public:
   // Only one loop runs on the workers at a time; a caller that finds them busy runs its loop alone.
   bool run(int workers, int count, void (*body)(void*, int), void* context) {
-    std::unique_lock<std::mutex> turn(turn_, std::try_to_lock);
-    if (!turn.owns_lock()) return false;
+    if (taken_.exchange(true, std::memory_order_acquire)) return false;
     grow(workers);
     body_ = body;
     context_ = context;
+    count_ = count;
     shares_ = workers + 1;
-    for (int i = 0; i < shares_; ++i) {
-      share_[i].next.store(static_cast<int>(static_cast<int64_t>(count) * i / shares_), std::memory_order_relaxed);
-      share_[i].end = static_cast<int>(static_cast<int64_t>(count) * (i + 1) / shares_);
-    }
-    open_.store(true, std::memory_order_seq_cst);
-    ticket_.fetch_add(1, std::memory_order_seq_cst);
+    const uint64_t before = door_.fetch_add(kLoop - kClosed, std::memory_order_seq_cst);
     if (asleep_.load(std::memory_order_seq_cst) > 0) {
       std::lock_guard<std::mutex> lock(sleep_);
       wake_.notify_all();
     }
-    work(0);
+    work(0, loop_of(before) + 1);
     // Late workers are turned away; those inside are finishing their last piece.
-    open_.store(false, std::memory_order_seq_cst);
-    while (inside_.load(std::memory_order_seq_cst) != 0) pause();
+    door_.fetch_add(kClosed, std::memory_order_acquire);
+    while (door_.load(std::memory_order_acquire) & kInside) pause();
+    taken_.store(false, std::memory_order_release);
     return true;
   }
 
  private:
+  // Of the door: how many workers are inside, whether it is closed, and in the upper half which loop it leads to.
+  static constexpr uint64_t kInside = 0xffff, kClosed = 1 << 16, kLoop = uint64_t(1) << 32;
+  static uint32_t loop_of(uint64_t door) { return static_cast<uint32_t>(door >> 32); }
+
   void grow(int workers) {
     while (static_cast<int>(workers_.size()) < workers) {
       const int id = static_cast<int>(workers_.size());
-      const unsigned seen = ticket_.load();
+      const uint32_t seen = loop_of(door_.load());
       workers_.emplace_back([this, id, seen] { serve(id, seen); });
     }
   }
 
   // One's own share first, then what is left of the others'. Neighbouring indices are neighbouring patches: a thread
   // meets in one layer what it wrote, and still has in its cache, in the last.
-  void work(int mine) {
+  void work(int mine, uint32_t loop) {
     for (int i = 0; i < shares_; ++i) {
-      Share& share = share_[(mine + i) % shares_];
-      for (;;) {
-        const int index = share.next.fetch_add(1, std::memory_order_relaxed);
-        if (index >= share.end) break;
-        body_(context_, index);
-      }
+      const int share = (mine + i) % shares_;
+      for (int index; (index = take(share, loop)) >= 0;) body_(context_, index);
     }
   }
 
-  void wait_awake(unsigned seen) const {
+  // -> the next index of a share, or -1. A share that still counts for an earlier loop has not been begun in this one.
+  int take(int share, uint32_t loop) {
+    const int begin = static_cast<int>(static_cast<int64_t>(count_) * share / shares_);
+    const int end = static_cast<int>(static_cast<int64_t>(count_) * (share + 1) / shares_);
+    std::atomic<uint64_t>& next = share_[share].next;
+    uint64_t found = next.load(std::memory_order_relaxed);
+    for (;;) {
+      const int index = static_cast<uint32_t>(found >> 32) == loop ? static_cast<int>(found & 0xffffffff) : begin;
+      if (index >= end) return -1;
+      const uint64_t taken = static_cast<uint64_t>(loop) << 32 | static_cast<uint32_t>(index + 1);
+      if (next.compare_exchange_weak(found, taken, std::memory_order_relaxed)) return index;
+    }
+  }
+
+  void wait_awake(uint32_t seen) const {
     const auto end = std::chrono::steady_clock::now() + kAwake;
     do {
       for (int i = 0; i < kPauses; ++i) {
-        if (ticket_.load(std::memory_order_acquire) != seen) return;
+        if (loop_of(door_.load(std::memory_order_relaxed)) != seen) return;
         pause();
       }
     } while (std::chrono::steady_clock::now() < end);
   }
 
-  void serve(int id, unsigned seen) {
+  void serve(int id, uint32_t seen) {
     for (;;) {
       wait_awake(seen);
-      if (ticket_.load(std::memory_order_acquire) == seen) {
+      if (loop_of(door_.load(std::memory_order_relaxed)) == seen) {
         std::unique_lock<std::mutex> lock(sleep_);
         asleep_.fetch_add(1, std::memory_order_seq_cst);
-        wake_.wait(lock, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
+        wake_.wait(lock, [&] { return loop_of(door_.load(std::memory_order_seq_cst)) != seen; });
         asleep_.fetch_sub(1);
       }
-      seen = ticket_.load(std::memory_order_acquire);
-      inside_.fetch_add(1, std::memory_order_seq_cst);
-      if (open_.load(std::memory_order_seq_cst) && id + 1 < shares_) work(id + 1);
-      inside_.fetch_sub(1, std::memory_order_seq_cst);
+      const uint64_t door = door_.fetch_add(1, std::memory_order_acquire);
+      seen = loop_of(door);
+      if (!(door & kClosed) && id + 1 < shares_) work(id + 1, seen);
+      door_.fetch_sub(1, std::memory_order_release);
     }
   }
 
-  std::mutex turn_;
+  struct alignas(64) Share {
+    std::atomic<uint64_t> next{0};  // which loop, and the index that comes next
+  };
+
+  alignas(64) std::atomic<uint64_t> door_{kClosed};
   void (*body_)(void*, int) = nullptr;
   void* context_ = nullptr;
-  int shares_ = 0;
+  int count_ = 0, shares_ = 0;
   Share share_[kMostThreads];
-  // Each on a cache line of its own.
-  std::atomic<unsigned> ticket_{0};
-  char apart_[64];
-  std::atomic<int> inside_{0};
-  std::atomic<bool> open_{false};
+  alignas(64) std::atomic<bool> taken_{false};
   std::atomic<int> asleep_{0};
   std::mutex sleep_;
   std::condition_variable wake_;
@@ -125,7 +132,8 @@ class Pool {
 
 // Never destroyed: a worker may outlive the static objects of a process that is leaving.
 Pool& pool() {
-  static Pool* instance = new Pool;
+  alignas(Pool) static char memory[sizeof(Pool)];
+  static Pool* instance = new (memory) Pool;
   return *instance;
 }
 
