@@ -85,7 +85,7 @@ class PatchGate : public Operator {
     const int y0 = row * patch_, y1 = std::min(y0 + patch_, image.out.height);
     const int cell_rows = patches(y1 - y0, cell_);
     const float* weights = gate_.weights(channels);
-    thread_local std::vector<float> means;
+    thread_local std::vector<float> means, apart;
     means.resize(static_cast<size_t>(cell_rows) * cells * channels);
     std::fill(active, active + columns, 0);
     for (int r = 0; r < cell_rows; ++r) {
@@ -94,9 +94,12 @@ class PatchGate : public Operator {
       kernels_->cell_sums(image, top, bottom, cell_, mean);
       const float* kept = reference + (static_cast<ptrdiff_t>(row) * step + r) * cells * channels;
       normalise(mean, (bottom - top), cells, image.out);
+      differences(mean, kept, weights, cells, channels, &apart);
+      const float most = gate_.threshold * static_cast<float>(channels);
       for (int i = 0; i < cells; ++i) {
-        const float change = difference(mean + i * channels, kept + i * channels, weights, channels);
-        active[i / step] |= !(change <= gate_.threshold * static_cast<float>(channels));
+        float change = 0;
+        for (int c = 0; c < channels; ++c) change += apart[i * channels + c];
+        active[i / step] |= !(change <= most);
       }
     }
     for (int i = 0; i < columns; ++i) {
@@ -111,23 +114,30 @@ class PatchGate : public Operator {
     }
   }
 
-  static float difference(const float* mean, const float* kept, const float* weights, int channels) {
-    float total = 0;
-    if (!weights) {
-      for (int c = 0; c < channels; ++c) total += std::fabs(mean[c] - kept[c]);
-    } else {
-      for (int c = 0; c < channels; ++c) total += weights[c] * std::fabs(mean[c] - kept[c]);
+  // Of a row of cells: each value's, so that a compiler makes vectors of them.
+  static void differences(const float* mean, const float* kept, const float* weights, int cells, int channels,
+                          std::vector<float>* apart) {
+    const int count = cells * channels;
+    apart->resize(count);
+    float* to = apart->data();
+    for (int i = 0; i < count; ++i) to[i] = std::fabs(mean[i] - kept[i]);
+    for (int i = 0; weights && i < count; i += channels) {
+      for (int c = 0; c < channels; ++c) to[i + c] *= weights[c];
     }
-    return total;
   }
 
   // Sums over cells become normalised means.
   void normalise(float* values, int rows, int cells, const Plane& image) const {
     const int channels = image.channels, whole = image.width / cell_;
-    for (int i = 0; i < cells; ++i) {
-      const float share = 1.0f / static_cast<float>(rows * (i < whole ? cell_ : image.width - whole * cell_));
-      for (int c = 0; c < channels; ++c)
-        values[i * channels + c] = image_.normalised(values[i * channels + c] * share, c);
+    const float share = 1.0f / static_cast<float>(rows * cell_);
+    for (int i = 0; i < whole * channels; ++i) values[i] *= share;
+    if (whole < cells) {
+      const float rest = 1.0f / static_cast<float>(rows * (image.width - whole * cell_));
+      for (int c = 0; c < channels; ++c) values[whole * channels + c] *= rest;
+    }
+    if (!image_.normalises()) return;
+    for (int i = 0; i < cells * channels; i += channels) {
+      for (int c = 0; c < channels; ++c) values[i + c] = image_.normalised(values[i + c], c);
     }
   }
 
