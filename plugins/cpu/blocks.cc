@@ -7,7 +7,7 @@ void list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const P
   const int rows = (plane.height + patch - 1) / patch, columns = (plane.width + patch - 1) / patch;
   const int most = most_pixels / (patch * patch) > 0 ? most_pixels / (patch * patch) : 1;
   thread_local std::vector<uint64_t> words;
-  words.resize(static_cast<size_t>(rows) * ((columns + 63) / 64));
+  words.resize(static_cast<size_t>(rows) * mask_words(columns));
   kernels.mask_bits(mask, rows, columns, words.data());
   const uint64_t* next = words.data();
   for (int y = 0; y < plane.height; y += patch) {

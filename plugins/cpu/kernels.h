@@ -143,6 +143,9 @@ struct Comparison {
   const float* weights;  // of each channel's difference, for changed_weighted
 };
 
+// A row of a mask as bits: bit i of word j is value 64 j + i.
+inline int mask_words(int columns) { return (columns + 63) / 64; }
+
 struct Kernels {
   const char* isa;
   int lanes;
@@ -165,7 +168,7 @@ struct Kernels {
   void (*channel_copy)(const ChannelCopy&, const Segment*, int count);
   void (*image)(const Image&, const Segment*, int count);
   void (*finish)(const Finish&, float* values, ptrdiff_t index, ptrdiff_t count, int channels);
-  // Bit i of a row's word j: is its value 64 j + i not 0? -> [rows, (columns + 63) / 64].
+  // Which values are not 0 -> [rows, mask_words(columns)].
   void (*mask_bits)(const int32_t* mask, int rows, int columns, uint64_t* bits);
   // The reverse: 1 where the bit is set, else 0.
   void (*bits_mask)(const uint64_t* bits, int rows, int columns, int32_t* mask);

@@ -74,7 +74,7 @@ class PatchMask : public Operator {
       }
     });
     thread_local std::vector<uint64_t> marked;
-    marked.assign(static_cast<size_t>(rows_) * words(columns_), 0);
+    marked.assign(static_cast<size_t>(rows_) * mask_words(columns_), 0);
     for (int i = 0; i < n_inputs; ++i) {
       const bool same = inputs[i].shape[0] == static_cast<int64_t>(reach_[2 * i].first.size()) &&
                         inputs[i].shape[1] == static_cast<int64_t>(reach_[2 * i + 1].first.size());
@@ -88,12 +88,10 @@ class PatchMask : public Operator {
   }
 
  private:
-  static int words(int columns) { return (columns + 63) / 64; }
-
   // Along the row first, into a row of the output's grid; that row then goes to each output row that reads it.
   void grow(const int32_t* mask, const Reach& down, const Reach& across, uint64_t* out) const {
     const int in_rows = static_cast<int>(down.first.size()), in_columns = static_cast<int>(across.first.size());
-    const int in_words = words(in_columns), out_words = words(columns_);
+    const int in_words = mask_words(in_columns), out_words = mask_words(columns_);
     thread_local std::vector<uint64_t> bits, spread;
     bits.resize(static_cast<size_t>(in_rows) * in_words);
     kernels_->mask_bits(mask, in_rows, in_columns, bits.data());

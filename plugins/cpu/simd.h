@@ -110,7 +110,7 @@ inline uint64_t nonzero(const int32_t* values, int count) {
   return bits;
 }
 
-// Bit i of a row's word j: is its value 64 j + i not 0? -> [rows, (columns + 63) / 64].
+// Which values are not 0, a row after the other: bit i of a row's word j is its value 64 j + i.
 inline void mask_bits(const int32_t* mask, int rows, int columns, uint64_t* bits) {
   for (int y = 0; y < rows; ++y, mask += columns) {
     for (int x = 0; x < columns; x += 64) *bits++ = nonzero(mask + x, columns - x < 64 ? columns - x : 64);
