@@ -8,7 +8,7 @@ from patchskip.benchmarks.gpu_frame import Frames
 from patchskip.benchmarks.gpu_timing import warm_up
 from patchskip.benchmarks.measure import frames_of
 from patchskip.benchmarks.sessions import SkipSession
-from patchskip.runtime.model import read_metadata
+from patchskip.export.metadata import metadata_of
 from patchskip.runtime.preprocess import Preprocess
 
 # Of the largest error, as a share of the tensor's largest magnitude, and of the root mean square, as a share of the
@@ -30,7 +30,7 @@ def agreement(data, precision, source, limit, gpu, threads):
     model = ungated(onnx.load_from_string(data))
     data = model.SerializeToString()
     frames = Frames(planned.plan(data, precision, gpu.sm, gpu.multiprocessors), gpu)
-    metadata = read_metadata(_property(model), "the model")
+    metadata = metadata_of(model)
     states = metadata["states"]
     entry = metadata["inputs"][0]
     preprocess = Preprocess(entry, metadata.get("preprocess"))
@@ -78,7 +78,3 @@ def ungated(model):
             del node.attribute[:]
             node.attribute.extend(kept)
     return model
-
-
-def _property(model):
-    return next((entry.value for entry in model.metadata_props if entry.key == planned.DOMAIN), None)

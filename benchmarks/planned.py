@@ -8,9 +8,8 @@ from patchskip.plugins.cuda import planning
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.model import read_metadata
 from patchskip.runtime.tensorrt import onnx_file
-from patchskip.runtime.tensorrt.prepare import prepare
+from patchskip.runtime.tensorrt.prepare import DOMAIN, prepare
 
-DOMAIN = "patchskip"
 Type = tuple[tuple[int, ...], np.dtype]  # of a tensor: shape and type
 
 

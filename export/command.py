@@ -11,10 +11,12 @@ import onnx
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json, atomic_path, check_targets
 from patchskip.runtime.run import add_crop, read_crop
+from patchskip.runtime.sources import open_source
 
 from . import coverage, gate_file, loading, pass_gates
 from .analysis import DEFAULT_RADIUS
 from .convert import DEFAULT_THRESHOLDS, convert
+from .frames import Cropped, fitting
 from .half import PRECISIONS
 from .preprocess import PRESETS
 
@@ -136,16 +138,11 @@ def save(model: onnx.ModelProto, path: str) -> None:
 
 def _frames(args: argparse.Namespace, model: onnx.ModelProto):
     """Frames of --source, or the --crop of them, at the network's size."""
-    from patchskip.runtime import opencv
-    from patchskip.runtime.sources import open_source
-    from patchskip.runtime.tasks.crop import Crop
-
-    cv2 = opencv.load()
     constants = {tensor.name for tensor in model.graph.initializer}
     shapes = [v.type.tensor_type.shape.dim for v in model.graph.input if v.name not in constants]
     sizes = [(dims[2].dim_value, dims[3].dim_value) for dims in shapes if len(dims) == 4]
-    height, width = args.input_size or max(sizes, key=lambda size: size[0] * size[1])
-    region = read_crop(args.crop)
-    crop = Crop((height, width), region, moving=False)
+    size = args.input_size or max(sizes, key=lambda size: size[0] * size[1])
+    region, recipe = read_crop(args.crop), {"fit": "stretch"}
+    fit = Cropped(size, recipe, region) if region else fitting(size, recipe)
     for frame in itertools.islice(open_source(args.source), _FRAMES):
-        yield cv2.resize(crop(frame) if region else frame, (width, height))
+        yield fit(frame)[0]

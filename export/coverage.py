@@ -9,10 +9,10 @@ import onnx
 from onnx import helper
 
 from patchskip.runtime.inspection import SHOWN
-from patchskip.runtime.model import read_metadata
 
 from .graph import Graph
 from .layers import node_macs
+from .metadata import is_exported, metadata_of
 
 
 def report(model: onnx.ModelProto, path: str = "the model") -> dict:
@@ -24,15 +24,14 @@ def report(model: onnx.ModelProto, path: str = "the model") -> dict:
     nodes compute; memory_ratio: the states' share of that. A model that was not exported by patchskip has coverage 0
     and all its nodes dense. Raises PatchskipError, which names `path`, when the metadata cannot be read.
     """
-    text = next((entry.value for entry in model.metadata_props if entry.key == "patchskip"), None)
-    if text is None:
+    if not is_exported(model):
         graph = Graph(model)
         reason = "the model is not a PatchSkip one"
         nodes = [_node(node.label, node.op_type, node_macs(graph, node), reason) for node in graph.nodes]
         macs = sum(node["macs"] for node in nodes)
         none = {"states": 0, "state_bytes": 0, "activation_bytes": 0, "memory_ratio": 0.0}
         return {"coverage": 0.0, "macs": macs, "nodes": nodes, **none}
-    metadata = read_metadata(text, path, SHOWN)
+    metadata = metadata_of(model, path, SHOWN)
     caches, gates = _caches_and_gates(model)
     nodes = [
         {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from .graph import Graph, Names
 from .keeping import kept
 from .layers import Layer
 from .masks import Mask, Masks
+from .metadata import set_metadata
 from .network import Dense, Entry, Network
 from .pass_gates import TrainedGate
 from .pass_nodes import Seen, pass_nodes
@@ -106,7 +106,7 @@ class _Emitter:
         # IR 4 allows initializers that are no inputs; ONNX Runtime 1.10 reads up to 8.
         version = min(max(self.graph.ir_version, 4), 8)
         model = helper.make_model(graph, opset_imports=opsets, ir_version=version, producer_name="patchskip")
-        helper.set_model_props(model, {DOMAIN: json.dumps(self._metadata())})
+        set_metadata(model, self._metadata())
         return model
 
     # -- masks

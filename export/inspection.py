@@ -8,6 +8,7 @@ from patchskip.runtime.files import atomic_json
 from patchskip.runtime.inspection import gate_column, gate_line
 
 from . import coverage, loading
+from .metadata import is_exported
 
 
 def main(args: argparse.Namespace) -> int:
@@ -37,5 +38,4 @@ def _line(node: dict) -> str:
 def inspect(path: str) -> dict:
     """-> `coverage.report` of a file."""
     model = loading.read(path)
-    exported = any(entry.key == "patchskip" for entry in model.metadata_props)
-    return coverage.report(model if exported else loading.load(path), path)
+    return coverage.report(model if is_exported(model) else loading.load(path), path)

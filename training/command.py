@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from patchskip.export import Analysis, Gate, analyse, gate_file, loading
+from patchskip.export.frames import fitting
 from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json, check_targets
@@ -52,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace, processes) -> int:
     from .course import Course
-    from .sequences import fitting, read
+    from .sequences import read
     from .skipping.exporting import gates_of, trainable
     from .trainer import LENGTH, STEPS, Diverged, Plan, Trainer, of_gates
 
@@ -61,8 +62,8 @@ def _train(args: argparse.Namespace, processes) -> int:
     analysis, size, crop = _analysis(args)
     start = gate_file.read(args.gates) if args.gates else None
     network = trainable(analysis, start, args.gates or "")
-    recipe = analysis.recipe or {}
-    clips = [read(spec, fitting(spec, size, recipe), tuple(args.part), LENGTH, place, quiet) for spec in args.source]
+    fit = fitting(size, analysis.recipe)
+    clips = [read(spec, fit, tuple(args.part), LENGTH, place, quiet) for spec in args.source]
     target, settings = args.target_active, _settings(args, size, crop)
     plan = Plan(-(-args.steps // STEPS), args.streams, args.seed, target, args.budget_weight)
     trainer = Trainer(network, network, of_gates(network), clips, crop, plan, processes)

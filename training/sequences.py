@@ -5,15 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
+from patchskip.export.frames import Fit, require_change
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import CAMERA, Source, open_source
-from patchskip.runtime.tasks.crop import Crop
 
 ALIGNED = 32  # pixels between the places where a crop may lie: no layer's patch is cut
 
@@ -24,14 +22,6 @@ class Clip:
 
     spec: str
     frames: np.ndarray
-
-
-class Fit(Protocol):
-    """`fit(frame)`, uint8 BGR [H, W, 3] of any size -> uint8 BGR [1, *size, 3]."""
-
-    size: tuple[int, int]
-
-    def __call__(self, frame: np.ndarray) -> np.ndarray: ...
 
 
 def read(spec: str, fit: Fit, part: tuple[float, float], least: int, folder: str, quiet: bool) -> Clip:
@@ -48,10 +38,7 @@ def read(spec: str, fit: Fit, part: tuple[float, float], least: int, folder: str
         raise PatchskipError(
             f"{spec} has {len(frames)} frames to train on; give a clip, or a --part of it, of {least} or more"
         )
-    if all(np.array_equal(frames[0], frame) for frame in frames[1:]):
-        raise PatchskipError(
-            f"nothing changes in {spec}: its {len(frames)} frames are the same; give a clip that moves"
-        )
+    require_change(spec, frames)
     return Clip(spec, frames)
 
 
@@ -60,24 +47,6 @@ def recorded(spec: str) -> Source:
     if CAMERA.match(spec):
         raise PatchskipError(f"{spec} is a camera; record a video of it: training looks at the same frames many times")
     return open_source(spec)
-
-
-def fitting(spec: str, size: tuple[int, int], recipe: dict) -> Preprocess:
-    """What makes a frame uint8 BGR [1, H, W, 3] of `size`, in the way of a network's `recipe`, not yet normalised."""
-    return Preprocess({"name": spec, "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, recipe)
-
-
-class Cropped:
-    """`fit(frame)` -> uint8 BGR [1, H, W, 3]: the part of a frame that the runtime's task `pose` shows the network.
-
-    region: (x, y, width, height) in the frame's pixels, or None for all of it; it grows to the shape of `size` (H, W).
-    """
-
-    def __init__(self, spec: str, region: tuple[int, ...] | None, size: tuple[int, int], recipe: dict):
-        self._crop, self._fit, self.size = Crop(size, region, moving=False), fitting(spec, size, recipe), size
-
-    def __call__(self, frame: np.ndarray) -> np.ndarray:
-        return self._fit(self._crop(frame))
 
 
 def fitted(source: Source, fit: Fit, first: int, last: int, folder: str, quiet: bool) -> np.ndarray:

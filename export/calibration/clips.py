@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import CAMERA, open_source
-from patchskip.runtime.tasks.crop import Crop
+
+from ..frames import Cropped, fitting, require_change
 
 LEAST = 10  # frames of a clip
 
@@ -42,20 +42,16 @@ def _read(spec: str, model, limit: int, crop, quiet: bool) -> Clip:
     source = open_source(spec)
     entry, options = model.inputs[0], model.metadata.get("preprocess")
     size = tuple(entry["shape"][2:] if entry.get("layout") == "NCHW" else entry["shape"][1:3])
-    fit = Preprocess({"name": entry["name"], "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, options)
-    cut = Crop(size, crop, False) if crop else None
+    fit = Cropped(size, options, crop) if crop else fitting(size, options)
     frames: list[np.ndarray] = []
     total = min(limit, source.count or limit)
     with Progress("read", total, quiet) as progress:
         for frame in source:
-            frames.append(fit(cut(frame) if cut else frame)[0].copy())
+            frames.append(fit(frame)[0].copy())
             progress.update(len(frames), spec)
             if len(frames) == limit:
                 break
     if len(frames) < LEAST:
         raise PatchskipError(f"{spec} has {len(frames)} frames; give a clip of {LEAST} or more")
-    if all(np.array_equal(frames[0], frame) for frame in frames[1:]):
-        raise PatchskipError(
-            f"nothing changes in {spec}: its {len(frames)} frames are the same; give a clip that moves"
-        )
+    require_change(spec, frames)
     return Clip(spec, frames)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from onnx import helper
 from patchskip.runtime.errors import PatchskipError
 
 from ..gate_file import Gate
+from ..metadata import metadata_of, set_metadata
 
 
 class Gates:
@@ -26,7 +26,7 @@ class Gates:
         self.patches: dict[str, int] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
         self.pictures: list[str] = []
-        metadata = json.loads(next(entry.value for entry in model.metadata_props if entry.key == "patchskip"))
+        metadata = metadata_of(model, name)
         shapes = {layer["name"]: layer["shape"] for layer in metadata["layers"]}
         for node in model.graph.node:
             values = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
@@ -73,8 +73,7 @@ class Gates:
         """The model with these thresholds and cells; a gate that `settings` does not name is as it was read."""
         result = onnx.ModelProto()
         result.CopyFrom(self._model)
-        entry = next(entry for entry in result.metadata_props if entry.key == "patchskip")
-        metadata = json.loads(entry.value)
+        metadata = metadata_of(result)
         for node in result.graph.node:
             if node.op_type in ("PatchGate", "PatchSkip") and _name(node) in settings:
                 gate = settings[_name(node)]
@@ -86,7 +85,7 @@ class Gates:
                 row.update(threshold=float(settings[row["name"]].threshold), cell=settings[row["name"]].cell)
         if settings:
             metadata["threshold"] = None  # no share of the means any more
-        entry.value = json.dumps(metadata)
+        set_metadata(result, metadata)
         return result
 
 

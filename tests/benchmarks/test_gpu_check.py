@@ -10,6 +10,7 @@ from patchskip.benchmarks import gpu_agreement, gpu_check, gpu_page, gpu_timing,
 from patchskip.benchmarks.demo_network import build
 from patchskip.export import convert
 from patchskip.export.command import save
+from patchskip.export.metadata import metadata_of
 from patchskip.plugins.cuda import compile, emulator
 from patchskip.runtime.errors import PatchskipError
 
@@ -91,13 +92,9 @@ def test_roofline(model, tmp_path, capsys):
     times = [result["predicted"][share]["graph_ms"] for share in ("1.0", "0.1", "0.03")]
     assert times == sorted(times, reverse=True) and times[0] > 0
     assert {"PatchGate", "PatchMask", "Image", "Conv", "ConcatConv"} <= {row["op_type"] for row in result["layers"]}
-    assert sum(row["macs"] for row in result["layers"]) == pytest.approx(metadata(model)["macs"])
+    assert sum(row["macs"] for row in result["layers"]) == pytest.approx(metadata_of(onnx.load(model))["macs"])
     assert "**Predictions**" in (tmp_path / "r.md").read_text()
     assert "| small |" in capsys.readouterr().out
-
-
-def metadata(path):
-    return json.loads({entry.key: entry.value for entry in onnx.load(path).metadata_props}["patchskip"])
 
 
 def test_a_model_that_is_missing(tmp_path, capsys):

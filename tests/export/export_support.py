@@ -1,7 +1,5 @@
 """Small networks, and evaluators that run an export: the specification in numpy, and the native library when built."""
 
-import json
-
 import numpy as np
 import onnx
 import onnxruntime
@@ -9,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from patchskip.export import convert
+from patchskip.export.metadata import metadata_of
 from patchskip.plugins import library
 from patchskip.plugins.cuda import emulated_ops
 from patchskip.plugins.reference.onnx_ops import OPS
@@ -94,10 +93,6 @@ def evaluators(model):
     emulated = ReferenceEvaluator(model, new_ops=emulated_ops.OPS)
     found["cuda-emulated"] = lambda feeds: dict(zip(names, emulated.run(None, feeds)))
     return found
-
-
-def metadata_of(model):
-    return json.loads(next(entry.value for entry in model.metadata_props if entry.key == "patchskip"))
 
 
 def op_types(metadata):

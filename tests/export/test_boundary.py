@@ -3,9 +3,10 @@
 import numpy as np
 import onnx
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, op_types, random_network
+from export_support import Stream, assert_close, dense_runner, evaluators, op_types, random_network
 
 from patchskip.export import convert
+from patchskip.export.metadata import metadata_of
 from patchskip.export.preprocess import PRESETS, normalised
 from patchskip.runtime.errors import PatchskipError
 

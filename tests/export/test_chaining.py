@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_feeds
+from export_support import Stream, assert_close, dense_runner, evaluators, random_feeds
 from onnx import helper
 
 from patchskip.export import convert
+from patchskip.export.metadata import metadata_of
 
 
 def nodes(model):

@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from patchskip.export.metadata import metadata_of, set_metadata
 from patchskip.runtime.cli import main
 
 
@@ -73,7 +74,7 @@ def test_source_sha256_and_preset(file, tmp_path):
 
     assert run("export", file, "--preprocess", "unit", "--quiet") == 0
     model = onnx.load(tmp_path / "net.patchskip.onnx")
-    metadata = json.loads(model.metadata_props[0].value)
+    metadata = metadata_of(model)
     assert metadata["source_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert metadata["preset"] == "unit" and metadata["preprocess"]["std"] == [255.0] * 3
 
@@ -228,9 +229,8 @@ def _metadata(**changes):
 
     def damage(path):
         model = onnx.load(path)
-        entry = next(entry for entry in model.metadata_props if entry.key == "patchskip")
-        metadata = {**json.loads(entry.value), **changes}
-        entry.value = json.dumps({key: value for key, value in metadata.items() if value is not None})
+        metadata = {**metadata_of(model), **changes}
+        set_metadata(model, {key: value for key, value in metadata.items() if value is not None})
         path.write_bytes(model.SerializeToString())
 
     return damage

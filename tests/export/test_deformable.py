@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from export_support import Net, Stream, evaluators, metadata_of, random_feeds
+from export_support import Net, Stream, evaluators, random_feeds
 
 from patchskip.export import convert
 from patchskip.export.geometry import windows
+from patchskip.export.metadata import metadata_of
 from patchskip.plugins.reference.patches import evaluate, patch_mask
 from patchskip.runtime.errors import PatchskipError
 

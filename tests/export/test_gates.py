@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_feeds
+from export_support import Stream, assert_close, dense_runner, evaluators, random_feeds
 from onnx import numpy_helper
 
 from patchskip.export import Gate, analyse, convert, gate_file
+from patchskip.export.metadata import metadata_of
 from patchskip.export.scales import generated_frames, measure
 from patchskip.runtime.errors import PatchskipError
 

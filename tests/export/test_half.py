@@ -1,7 +1,5 @@
 """--weights float16: numbers that float16 has, in every convolution, and nowhere else."""
 
-import json
-
 import numpy as np
 import onnx
 import pytest
@@ -11,6 +9,7 @@ from patchskip.benchmarks.demo_network import build
 from patchskip.export import convert
 from patchskip.export.half import round_weights, rounded
 from patchskip.export.layers import Layer
+from patchskip.export.metadata import metadata_of
 from patchskip.runtime.errors import PatchskipError
 
 SIZE = (96, 128)
@@ -34,7 +33,7 @@ def test_convolutions_are_rounded_and_biases_are_not():
             np.testing.assert_allclose(after[name], value, rtol=2**-11, atol=2**-25)
         else:
             np.testing.assert_array_equal(after[name], value)
-    metadata = json.loads(half.metadata_props[0].value)
+    metadata = metadata_of(half)
     assert metadata["weights"] == "float16"
     assert sum(not is_rounded(value) for value in before.values() if value.ndim == 4) > 5
 

@@ -4,15 +4,14 @@ What is computed without a cache is NaN outside the active patches in numpy's ev
 been kept shows in the output.
 """
 
-import json
-
 import numpy as np
 import onnx
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_feeds, random_network
+from export_support import Stream, assert_close, dense_runner, evaluators, random_feeds, random_network
 from onnx import helper
 
 from patchskip.export import convert
+from patchskip.export.metadata import metadata_of, set_metadata
 
 
 def kept(metadata):
@@ -29,7 +28,7 @@ def forget(model, tensor):
     node.attribute.append(helper.make_attribute("shape", state["shape"]))
     metadata["states"].remove(state)
     model.graph.input.remove(next(value for value in model.graph.input if value.name == state["input"]))
-    helper.set_model_props(model, {"patchskip": json.dumps(metadata)})
+    set_metadata(model, metadata)
     return model
 
 

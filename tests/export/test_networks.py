@@ -3,9 +3,10 @@
 import numpy as np
 import onnx
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of
+from export_support import Stream, assert_close, dense_runner, evaluators
 
 from patchskip.export import convert, set_input_size
+from patchskip.export.metadata import metadata_of
 from patchskip.export.preprocess import PRESETS, normalised
 
 NETWORKS = {

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from export_support import Stream, assert_close, dense_runner, evaluators, metadata_of, random_feeds
+from export_support import Stream, assert_close, dense_runner, evaluators, random_feeds
 
 from patchskip.export import analyse, convert
+from patchskip.export.metadata import metadata_of
 from patchskip.export.preprocess import PRESETS, normalised
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import patchskip
 from patchskip.export import loading
 from patchskip.export.command import save
+from patchskip.export.frames import Cropped
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.run import add_crop, read_crop
@@ -80,7 +81,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tuned:
     from patchskip.training.course import Course
-    from patchskip.training.sequences import Cropped, read
+    from patchskip.training.sequences import read
     from patchskip.training.trainer import FRAMES, LENGTH, STEPS, Plan
 
     from .weights import finetune
@@ -95,7 +96,7 @@ def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tu
     size, place = tuple(entry["shape"][1:3]), place_of(args.output)
     region = read_crop(args.crop)
     clips = [
-        read(spec, Cropped(spec, region, size, metadata["preprocess"]), tuple(args.part), LENGTH, place, quiet)
+        read(spec, Cropped(size, metadata["preprocess"], region), tuple(args.part), LENGTH, place, quiet)
         for spec in args.source
     ]
     plan = Plan(

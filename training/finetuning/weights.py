@@ -6,7 +6,6 @@ let rest what does not matter.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import onnx
 from onnx import numpy_helper
 
 from patchskip.export.half import rounded
+from patchskip.export.metadata import metadata_of, set_metadata
 from patchskip.training.course import Course
 from patchskip.training.processes import Processes
 from patchskip.training.sequences import Clip
@@ -48,10 +48,9 @@ def finetune(
 
     Raises Diverged, and PatchskipError for a model that training does not know.
     """
-    metadata = json.loads(next(entry.value for entry in model.metadata_props if entry.key == "patchskip"))
-    network, dense = (SkipNetwork(model, metadata) for _ in range(2))
+    network, dense = (SkipNetwork(model) for _ in range(2))
     network.free_weights()
-    size = metadata["inputs"][0]["shape"][1:3]
+    size = network.metadata["inputs"][0]["shape"][1:3]
     trainer = Trainer(network, dense, of_layers(network, rate), clips, (size[0], size[1]), plan, processes)
     before = trainer.measure(rounds)
     course.follow(trainer, plan.rounds)
@@ -69,6 +68,5 @@ def with_weights(model: onnx.ModelProto, network: SkipNetwork) -> onnx.ModelProt
             if half and value.ndim == 4:
                 value = rounded(value)
             tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
-    entry = next(entry for entry in result.metadata_props if entry.key == "patchskip")
-    entry.value = json.dumps({**json.loads(entry.value), "finetuned": True})
+    set_metadata(result, {**metadata_of(result), "finetuned": True})
     return result

@@ -9,6 +9,7 @@ import numpy as np
 
 from patchskip.export import loading, pass_gates
 from patchskip.export.analysis import analyse
+from patchskip.export.frames import fitting
 from patchskip.runtime.errors import PatchskipError, exit_status
 from patchskip.runtime.files import check_targets
 from patchskip.training import sequences
@@ -75,10 +76,8 @@ def _train(args: argparse.Namespace) -> int:
     }
     options = Options(target=args.target or None, **kept)
     part_of, folder = (args.part[0], args.part[1]), place_of(args.output)
-    fits = [sequences.fitting(source, whole.size, whole.recipe or {}) for source in args.source]
-    clips = [
-        sequences.read(source, fit, part_of, args.gap + 1, folder, quiet=True) for source, fit in zip(args.source, fits)
-    ]
+    fit = fitting(whole.size, whole.recipe)
+    clips = [sequences.read(source, fit, part_of, args.gap + 1, folder, quiet=True) for source in args.source]
     pass_gates.write(args.output, train(part, forms, clips, options, _Log(options.steps), start))
     cost = sum(wanted.macs(whole.pass_place(name).size) for name, wanted in forms.items())
     print(f"wrote {args.output}: {len(forms)} gates, {cost / 1e6:.2f} MMAC for each frame")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -114,9 +113,7 @@ def dense_network(analysis: Analysis) -> SkipNetwork:
     """The network in PyTorch, frozen; with an empty state it computes everything. Raises PatchskipError."""
     if analysis.input != "float":
         raise PatchskipError(f"the analysis has input {analysis.input}; PASS gates are trained on input float")
-    model = analysis.emit({name: 0.0 for name in analysis.pictures})
-    metadata = json.loads(next(entry.value for entry in model.metadata_props if entry.key == "patchskip"))
-    return SkipNetwork(model, metadata).requires_grad_(False)
+    return SkipNetwork(analysis.emit({name: 0.0 for name in analysis.pictures})).requires_grad_(False)
 
 
 def _layer(analysis: Analysis, network: SkipNetwork, name: str) -> str:

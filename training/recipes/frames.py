@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from patchskip.export.frames import Fit
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.sources import Source
-from patchskip.training.sequences import Fit, fitted, recorded
+from patchskip.training.sequences import fitted, recorded
 
 LEAST = 2
 

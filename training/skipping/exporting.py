@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -20,9 +19,7 @@ def trainable(analysis: Analysis, start: Mapping[str, Gate] | None, source: str)
     """The network with the gates of `start`, a file called `source`, or with those that may pay, whose thresholds
     `set_thresholds` is to set. Raises PatchskipError.
     """
-    model = analysis.emit(_possible(analysis) if start is None else start, source=source)
-    metadata = next(entry.value for entry in model.metadata_props if entry.key == "patchskip")
-    return SkipNetwork(model, json.loads(metadata))
+    return SkipNetwork(analysis.emit(_possible(analysis) if start is None else start, source=source))
 
 
 def _possible(analysis: Analysis) -> dict[str, Gate]:

@@ -16,6 +16,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from patchskip.export.metadata import metadata_of
 from patchskip.plugins.reference import patches as reference
 from patchskip.runtime.errors import PatchskipError
 
@@ -51,9 +52,9 @@ class SkipNetwork(nn.Module):
     only ONNX Runtime has.
     """
 
-    def __init__(self, model: onnx.ModelProto, metadata: Mapping):
+    def __init__(self, model: onnx.ModelProto):
         super().__init__()
-        self.metadata = metadata
+        metadata = self.metadata = metadata_of(model)
         self.gates = nn.ModuleDict()
         self._keys: dict[str, str] = {}
         self.pictures: set[str] = set()  # those of the gates that stand before the layers

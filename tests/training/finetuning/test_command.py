@@ -10,6 +10,7 @@ from onnx import numpy_helper
 
 from patchskip.benchmarks.demo_network import build
 from patchskip.export.command import save
+from patchskip.export.metadata import metadata_of
 from patchskip.runtime import cli
 from patchskip.training import checkpoint, trainer
 from patchskip.training.finetuning import command
@@ -63,7 +64,7 @@ def test_result(finetune, measures, tmp_path, capsys):
     assert result["better"] and result["reached"] and result["after"] == {"active_macs": 0.2, "terms": {"score": 1.0}}
     before, after = (onnx.load(tmp_path / name) for name in ("net.patchskip.onnx", "tuned.onnx"))
     assert [n.SerializeToString() for n in before.graph.node] == [n.SerializeToString() for n in after.graph.node]
-    metadata = [json.loads(model.metadata_props[0].value) for model in (before, after)]
+    metadata = [metadata_of(model) for model in (before, after)]
     assert {**metadata[0], "finetuned": True} == metadata[1]
     moved = [
         np.abs(numpy_helper.to_array(new) - numpy_helper.to_array(old)).max()

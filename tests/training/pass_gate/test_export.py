@@ -7,11 +7,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from export_support import Stream, evaluators, metadata_of
+from export_support import Stream, evaluators
 
 import patchskip
 from patchskip.export import convert, pass_gates
 from patchskip.export.analysis import analyse
+from patchskip.export.metadata import metadata_of
 from patchskip.export.preprocess import PRESETS, normalised
 from patchskip.plugins import library
 from patchskip.runtime import cli

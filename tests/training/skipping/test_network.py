@@ -16,6 +16,7 @@ from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.sources import open_source
+from patchskip.training.skipping.network import SkipNetwork
 
 SIZE = (128, 160)
 
@@ -65,17 +66,17 @@ def native():
 
 
 @pytest.mark.parametrize("halo, patch", [("none", 16), ("none", 8), ("full", 16)])
-def test_frames_are_the_runtimes(native, skip_network, rng, tmp_path, halo, patch):
+def test_frames_are_the_runtimes(native, rng, tmp_path, halo, patch):
     model = gated(build(SIZE), SIZE, rng, 0.3, halo=halo, patch=patch)
-    active = compare(model, skip_network(model), list(DemoClip(8, SIZE)), tmp_path)
+    active = compare(model, SkipNetwork(model), list(DemoClip(8, SIZE)), tmp_path)
     assert 0.01 < active < 0.9
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name, size", [("yolox_nano_416.onnx", (288, 384)), ("movenet_lightning_192.onnx", None)])
-def test_networks(native, skip_network, data, rng, tmp_path, name, size):
+def test_networks(native, data, rng, tmp_path, name, size):
     model = gated(load(data / "weights" / name), size, rng, 0.15)
-    network = skip_network(model)
+    network = SkipNetwork(model)
     _, height, width, _ = network.metadata["inputs"][0]["shape"]
     fit = Preprocess(network.metadata["inputs"][0], network.metadata["preprocess"])
     source = open_source(str(data / "videos" / "one-by-one-person-detection.mp4"))
@@ -84,8 +85,8 @@ def test_networks(native, skip_network, data, rng, tmp_path, name, size):
     assert 0.01 < compare(model, network, frames, tmp_path) < 0.9
 
 
-def test_gradients(skip_network, rng):
-    network = skip_network(gated(build(SIZE), SIZE, rng, 0.05))
+def test_gradients(rng):
+    network = SkipNetwork(gated(build(SIZE), SIZE, rng, 0.05))
     frames = [torch.from_numpy(np.stack([frame, frame[::-1]])) for frame in DemoClip(3, SIZE)]
     with torch.no_grad():
         state = network(frames[0], {}).state
@@ -101,8 +102,8 @@ def test_gradients(skip_network, rng):
     assert sum(bool(network.gate(name).log_threshold.grad) for name in network.gate_names) > len(network.gates) / 2
 
 
-def test_larger_thresholds_cost_less(skip_network, rng):
-    network = skip_network(gated(build(SIZE), SIZE, rng, 0.1))
+def test_larger_thresholds_cost_less(rng):
+    network = SkipNetwork(gated(build(SIZE), SIZE, rng, 0.1))
     first, second = (torch.from_numpy(frame[None].copy()) for frame in DemoClip(2, SIZE))
     state = network(first, {}).state
     macs = network(second, state).active_macs
@@ -113,8 +114,8 @@ def test_larger_thresholds_cost_less(skip_network, rng):
     assert network(second, state).active_macs < macs
 
 
-def test_state_resets(skip_network, rng):
-    network = skip_network(gated(build(SIZE), SIZE, rng, 0.3))
+def test_state_resets(rng):
+    network = SkipNetwork(gated(build(SIZE), SIZE, rng, 0.3))
     frame, other = (torch.from_numpy(frame[None].copy()) for frame in DemoClip(2, SIZE))
     with torch.no_grad():
         first = network(frame, {})
@@ -124,11 +125,11 @@ def test_state_resets(skip_network, rng):
         assert torch.equal(first.outputs["output"], again.outputs["output"])
 
 
-def test_an_operator_that_training_does_not_know(skip_network, rng):
+def test_an_operator_that_training_does_not_know(rng):
     network = build(SIZE)
     node = network.graph.node.add(op_type="Erf", input=["output"], output=["erf"], name="strange")
     network.graph.output[0].name = node.output[0]
     with pytest.raises(PatchskipError, match="strange is Erf, which training does not know"):
-        skip_network(gated(network, SIZE, rng, 0.3))
+        SkipNetwork(gated(network, SIZE, rng, 0.3))
     with pytest.raises(PatchskipError, match="no gates to train"):
-        skip_network(analyse(build(SIZE), input="u8").emit())
+        SkipNetwork(analyse(build(SIZE), input="u8").emit())

@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 
+from patchskip.export.frames import fitting
 from patchskip.runtime import opencv
 from patchskip.runtime.errors import PatchskipError
-from patchskip.training.sequences import excerpt, fitting, read
+from patchskip.training.sequences import excerpt, read
 
 pytest.importorskip("cv2")
 STRETCH = {"fit": "stretch"}
-FIT = fitting("frames", (96, 128), STRETCH)
+FIT = fitting((96, 128), STRETCH)
 
 
 def clip(tmp_path, frames=20, part=(0.0, 1.0), size=(96, 128)):
     spec = f"synthetic://?frames={frames}&size=128x96"
-    return read(spec, fitting(spec, size, STRETCH), part, 16, str(tmp_path), True)
+    return read(spec, fitting(size, STRETCH), part, 16, str(tmp_path), True)
 
 
 def test_part(tmp_path):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from patchskip.benchmarks.accuracy import GroundTruth, frame_number
+from patchskip.export.frames import fitting
 from patchskip.runtime.errors import PatchskipError
 from patchskip.training.recipes import frames
-from patchskip.training.sequences import fitting
 
 
 @dataclass
@@ -33,7 +33,7 @@ def read(
     """
     truth = GroundTruth(gt)
     truth.require_identities()
-    fit = fitting(spec, size, recipe)
+    fit = fitting(size, recipe)
     source, pictures = frames.read(spec, part, fit, folder, quiet)
     first, last = part
     height, width = source.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from patchskip.export.frames import Cropped
 from patchskip.export.loading import sha256
 from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import exit_status
@@ -39,7 +40,6 @@ def _train(args: argparse.Namespace) -> int:
     model, size = filled(args.backbone, None, args.checkpoint, args.seed)
     from patchskip.training.recipes import course
     from patchskip.training.recipes.trainer import Plan, Trainer
-    from patchskip.training.sequences import Cropped
 
     from . import taught
     from .losses import Loss
@@ -50,7 +50,7 @@ def _train(args: argparse.Namespace) -> int:
     device = course.begin(args, args.teacher)
     teacher = Teacher(args.teacher, args.threads)
     recipe = PRESETS[chosen.preset]
-    fit = Cropped(args.source, region, size, recipe)
+    fit = Cropped(size, recipe, region)
 
     def clip(part: tuple[int, int]) -> taught.TaughtClip:
         return taught.read(args.source, part, fit, teacher, args.output, args.quiet)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from patchskip.export.frames import Fit
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.progress import Progress
 from patchskip.training.recipes import frames
-from patchskip.training.sequences import Cropped
 
 
 @dataclass
@@ -25,7 +25,7 @@ class TaughtClip:
 def read(
     spec: str,
     part: tuple[int, int],
-    fit: Cropped,
+    fit: Fit,
     teacher: Callable[[np.ndarray], np.ndarray | None],
     folder: str,
     quiet: bool,

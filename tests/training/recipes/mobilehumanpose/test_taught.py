@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
+from patchskip.export.frames import Cropped
 from patchskip.export.preprocess import PRESETS
 from patchskip.runtime.errors import PatchskipError
 from patchskip.training.recipes.mobilehumanpose.body import joints
-from patchskip.training.recipes.mobilehumanpose.taught import Cropped, read
+from patchskip.training.recipes.mobilehumanpose.taught import read
 from patchskip.training.recipes.mobilehumanpose.teacher import Teacher
 
 from .conftest import EMPTY, SIDE, place
 
 
 def taught(clip, teacher, part=(0, 12), region=(16, 0, 96, 96), size=(192, 192)):
-    fit = Cropped(str(clip), region, size, PRESETS["imagenet"])
+    fit = Cropped(size, PRESETS["imagenet"], region)
     return read(str(clip), part, fit, Teacher(str(teacher), 1), str(clip.parent), True)
 
 
