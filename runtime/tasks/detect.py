@@ -4,6 +4,7 @@ import numpy as np
 
 from ..errors import PatchskipError
 from . import coco
+from .boxes import shared_and_union
 
 STRIDES = (8, 16, 32)
 BLOCK = 128  # boxes compared with all others at a time: bounds the memory
@@ -84,12 +85,8 @@ def suppress(detections, limit):
 
 def _same(some, boxes, limit):
     """-> bool [len(some), n]: are two boxes of one class and is their IoU above `limit`?"""
-    x1, y1, x2, y2, _, classes = boxes.T
-    left, top, right, bottom, _, own = some.T[:, :, None]
-    shared = np.maximum(np.minimum(right, x2) - np.maximum(left, x1), 0)
-    shared *= np.maximum(np.minimum(bottom, y2) - np.maximum(top, y1), 0)
-    union = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - shared
-    return (shared > limit * union) & (own == classes)
+    shared, union = shared_and_union(some, boxes)
+    return (shared > limit * union) & (some[:, 5, None] == boxes[:, 5])
 
 
 def _geometry(model):
