@@ -53,6 +53,11 @@ def files_of(*paths):
     return given + [path + ".json" for path in given if is_engine(path)]
 
 
+def picture_size(entry):
+    """-> (height, width) of an image input, an entry of `Model.inputs`."""
+    return tuple(entry["shape"][2:] if entry.get("layout") == "NCHW" else entry["shape"][1:3])
+
+
 class Model:
     """The network and its weights, without any state: make a stream for each video.
 

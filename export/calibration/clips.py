@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.model import picture_size
 from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import CAMERA, open_source
@@ -41,7 +42,7 @@ def _read(spec: str, model, limit: int, crop, quiet: bool) -> Clip:
         raise PatchskipError(f"{spec} is a camera; record a video of it, calibrate looks at the same frames many times")
     source = open_source(spec)
     entry, options = model.inputs[0], model.metadata.get("preprocess")
-    size = tuple(entry["shape"][2:] if entry.get("layout") == "NCHW" else entry["shape"][1:3])
+    size = picture_size(entry)
     fit = Preprocess({"name": entry["name"], "shape": [1, *size, 3], "dtype": "uint8", "layout": "NHWC"}, options)
     cut = Crop(size, crop, False) if crop else None
     frames: list[np.ndarray] = []

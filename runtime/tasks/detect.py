@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import PatchskipError
+from ..model import picture_size
 from . import coco
 from .boxes import shared_and_union
 
@@ -91,8 +92,7 @@ def _same(some, boxes, limit):
 
 def _geometry(model):
     """-> (output's name, input (H, W), number of classes). Raises PatchskipError when it is no such head."""
-    shape = model.inputs[0]["shape"]
-    size = tuple(shape[2:] if model.inputs[0].get("layout") == "NCHW" else shape[1:3])
+    size = picture_size(model.inputs[0])
     anchors = sum((size[0] // s) * (size[1] // s) for s in STRIDES) if len(size) == 2 else 0
     for output in model.outputs:
         if len(output["shape"]) == 3 and output["shape"][1] == anchors and output["shape"][2] > 5:

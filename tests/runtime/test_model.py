@@ -7,6 +7,7 @@ import pytest
 
 import patchskip
 from patchskip.plugins import library
+from patchskip.runtime.model import picture_size
 
 
 def refused(path, *words):
@@ -35,6 +36,11 @@ def test_what_a_model_knows(counter):
     assert model.threads == 1
     assert model.inputs[0] == {"name": "x", "shape": [1, 2, 4, 5], "dtype": "float32", "layout": "NCHW"}
     assert [layer["op_type"] for layer in model.layers] == ["Image", "Conv"]
+
+
+@pytest.mark.parametrize("shape, layout", [([1, 3, 4, 5], "NCHW"), ([1, 4, 5, 3], "NHWC"), ([1, 4, 5, 3], "")])
+def test_size_of_a_picture(shape, layout):
+    assert picture_size({"shape": shape, "layout": layout}) == (4, 5)
 
 
 def test_a_missing_file(tmp_path, standard_operators):
