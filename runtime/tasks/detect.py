@@ -8,6 +8,7 @@ from . import coco
 from .boxes import shared_and_union
 
 STRIDES = (8, 16, 32)
+NMS = 0.45  # IoU
 BLOCK = 128  # boxes compared with all others at a time: bounds the memory
 
 
@@ -20,7 +21,7 @@ def fits(model):
     return True
 
 
-def create(model, conf=0.4, nms=0.45, classes=None):
+def create(model, conf=0.4, nms=NMS, classes=None):
     """-> Detect. classes: names (of COCO) or numbers to keep; None keeps all."""
     name, size, count = _geometry(model)
     return Detect(name, size, count, conf, nms, _class_numbers(classes, count))
@@ -34,7 +35,7 @@ class Detect:
     the size, in strides; objectness and classes after their sigmoid. The score is their product.
     """
 
-    def __init__(self, name, size, count, conf=0.4, nms=0.45, classes=None):
+    def __init__(self, name, size, count, conf=0.4, nms=NMS, classes=None):
         self.count = count
         self._name, self._conf, self._nms, self._classes = name, np.float32(conf), nms, classes
         grids, strides = [], []
