@@ -67,6 +67,9 @@ MODULES = {
     "benchmarks.kernels -o none/page.md": "there is no folder",
     "benchmarks.layers --json none/a.json": "there is no folder",
     "benchmarks.roofline net.onnx --json net.onnx": "it is the input",
+    "plugins.build -o none/plugin.so": "there is no folder",
+    "plugins.build -o folder": "it is a folder",
+    "plugins.build --conformance none/runner": "there is no folder",
     "plugins.tensorrt.build -o none/plugin.so": "there is no folder",
 }
 WITH_TORCH = {
