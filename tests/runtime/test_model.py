@@ -127,6 +127,31 @@ def test_metadata_with_other_entries(counter, key, entries):
     refused(edited(counter, **{key: entries}), "metadata cannot be read", "export it again")
 
 
+WRONG = [
+    ("inputs", "name", None),
+    ("outputs", "shape", ["n"]),
+    ("states", "input", ["y.cache"]),
+    ("masks", "patch", "2"),
+    ("masks", "size", 4),
+    ("layers", "macs", None),
+    ("dense", "reason", 1),
+]
+
+
+@pytest.mark.parametrize("key, part, value", WRONG)
+def test_metadata_of_other_types(counter, key, part, value):
+    entries = patchskip.load(str(counter)).metadata[key]
+    entries[0][part] = value
+    refused(edited(counter, **{key: entries}), "metadata cannot be read", "{}[0].{}".format(key, part), "export it")
+
+
+@pytest.mark.parametrize(
+    "value", [1, {}, {"channels": "BGR", "mean": "0", "std": [1, 1, 1], "fit": "stretch", "pad": 0}]
+)
+def test_metadata_with_another_preprocessing(counter, value):
+    refused(edited(counter, preprocess=value), "metadata cannot be read", "export it again")
+
+
 def elf(machine, bits=64):
     return b"\x7fELF" + bytes([bits // 32, 1, 1]) + bytes(9) + struct.pack("<HH", 3, machine) + bytes(44)
 
