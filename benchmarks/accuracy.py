@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from patchskip.runtime.errors import PatchskipError, one_line
+from patchskip.runtime.tasks.boxes import overlap
 
 PERSON = 0  # COCO's first class
 # Where the curve is cut, and the overlap that merges two boxes. With them yolox_nano at 576x768 has .9445 on frames 400
@@ -105,15 +106,6 @@ def require_persons(truth, source, indexes):
     """Raise PatchskipError unless the ground truth has a person in the source's frames `indexes`."""
     numbers = [frame_number(source, index) for index in indexes]
     truth.require_persons(numbers, f"{len(numbers)} frames of {source.spec} that are looked at")
-
-
-def overlap(boxes, others):
-    """Intersection over union of boxes [n, 4] and [m, 4] (x1 y1 x2 y2): [n, m]."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:4], others[None, :, 2:4])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    area, other_area = ((b[:, 2:4] - b[:, :2]).prod(axis=1) for b in (boxes, others))
-    return shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-9)
 
 
 def average_precision(detections, truths, iou=0.5):

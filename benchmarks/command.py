@@ -145,9 +145,9 @@ def summarise(times, quality, threads, watch, gpu):
         "environment": {**environment.describe(threads), **(gpu.describe() if gpu else {})},
     }
     if quality.accuracy:
-        convention = {"nms": accuracy.NMS, "iou": 0.5, "class": "person"}
+        convention = {"iou": 0.5, "class": "person"}
         if "ap50" in quality.accuracy["skip"]:
-            convention["confidence"] = accuracy.CONFIDENCE
+            convention.update(confidence=accuracy.CONFIDENCE, nms=accuracy.NMS)
         result["accuracy"] = {**quality.accuracy, "convention": convention}
     if quality.keypoints_within_5pct is not None:
         measured = result.setdefault("accuracy", {"dense": {}, "skip": {}, "convention": {}})

@@ -9,7 +9,7 @@ import patchskip
 from patchskip.benchmarks.sessions import BoundSession, dense_options, open_session
 from patchskip.runtime.errors import PatchskipError, one_line
 from patchskip.runtime.memory import aligned
-from patchskip.runtime.model import FORMAT, Model, is_engine
+from patchskip.runtime.model import FORMAT, Model, is_engine, picture_size
 from patchskip.runtime.onnx_session import DTYPES
 
 
@@ -80,7 +80,7 @@ def open_dense(path, threads, like):
     """-> the dense network that the patch-skipping Model `like` was made from: ONNX, or an engine."""
     if is_engine(path):
         return dense_engine(path, like)
-    return DenseModel(path, threads, image_size(like.inputs[0]["shape"]), like.metadata.get("preprocess"))
+    return DenseModel(path, threads, picture_size(like.inputs[0]), like.metadata.get("preprocess"))
 
 
 def open_model(path, threads, like=None):

@@ -98,9 +98,9 @@ def measure_quality(dense, skip, source, task, truth, limit, progress, options=N
     """All over the source -> Quality. truth: accuracy.GroundTruth, or None. options, refresh: as above."""
     options = dict(options or {})
     if truth:
-        options.update(nms=accuracy.NMS, classes=[accuracy.PERSON])
+        options["classes"] = [accuracy.PERSON]
     if truth and task == "detect":
-        options["conf"] = accuracy.CONFIDENCE
+        options.update(conf=accuracy.CONFIDENCE, nms=accuracy.NMS)
     pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, refresh, **options)
     held = {
         (kind, n): EveryNth(Pipeline(model, task, anew, **options), n)

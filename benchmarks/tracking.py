@@ -7,9 +7,9 @@ well those found keep their identity (AssA); then the mean over the thresholds. 
 
 import numpy as np
 
-from patchskip.benchmarks.accuracy import overlap
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.tasks import association
+from patchskip.runtime.tasks.boxes import overlap
 
 THRESHOLDS = np.arange(1, 20) / 20
 IOU = 0.5  # of MOTA, IDF1 and ID switches

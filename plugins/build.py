@@ -156,7 +156,6 @@ def _link(objects, output, flags, cxx, machine, verbose):
     if not objects:
         raise BuildError("building {}: no sources under {}; reinstall patchskip".format(output, PLUGINS))
     output = os.path.abspath(output)
-    os.makedirs(os.path.dirname(output), exist_ok=True)
     stamp = os.path.join(_build_folder(machine), output.strip(os.sep).replace(os.sep, "-") + ".command")
     command = cxx + flags + ["-pthread"] + _extra_flags() + objects
     if _is_stale(output, _newest(objects), stamp, command):
@@ -222,6 +221,17 @@ def _replacing(output):
             os.remove(temporary)
 
 
+def _require_place(output):
+    """Raises BuildError unless `output` can be written: before minutes of compiling."""
+    folder = os.path.dirname(os.path.abspath(output))
+    if not os.path.isdir(folder):
+        raise BuildError("cannot write {}: there is no folder {}; make it first".format(output, folder))
+    if os.path.isdir(output):
+        raise BuildError("cannot write {}: it is a folder; give the name of a file in it".format(output))
+    if not os.access(folder, os.W_OK):
+        raise BuildError("cannot write {}: permission denied; write somewhere else".format(output))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", help="the library to make (default: {})".format(os.path.relpath(LIBRARY)))
@@ -232,11 +242,13 @@ def main():
     cxx, output = None, LIBRARY
     if arguments.aarch64:
         cxx, output = "aarch64-linux-gnu-g++", os.path.join(_build_folder("aarch64"), os.path.basename(LIBRARY))
+    output = arguments.conformance or arguments.output or output
     try:
+        _require_place(output)
         if arguments.conformance:
-            build_conformance(arguments.conformance, cxx, verbose=arguments.verbose)
+            build_conformance(output, cxx, verbose=arguments.verbose)
         else:
-            print(build(arguments.output or output, cxx, verbose=arguments.verbose))
+            print(build(output, cxx, verbose=arguments.verbose))
     except BuildError as error:
         print("patchskip: {}".format(error), file=sys.stderr)
         return 2

@@ -9,14 +9,16 @@ import sys
 import uuid
 
 from .errors import PatchskipError
+from .sources import IMAGES
 
 
 def check_targets(targets, inputs=()):
     """Raise PatchskipError unless each of `targets` can be written, is none of `inputs`, and no two are one file.
 
     For the beginning of a command: what is wrong with its outputs is said before the long work, and nothing that it
-    reads is overwritten. Paths; None is left aside, and so are the target `-`, which is standard output, targets that
-    are devices, and inputs that are no files (synthetic://).
+    reads is overwritten, nor joined: of a folder, what is named like an image is read. Paths; None is left aside, and
+    so are the target `-`, which is standard output, targets that are devices, and inputs that are no files
+    (synthetic://).
     """
     files: list = []  # that are written
     for given in targets:
@@ -25,10 +27,15 @@ def check_targets(targets, inputs=()):
         target = _place(given)
         if _is_device(target):
             continue
-        for read in inputs:
-            if read is not None and _same(target, os.path.realpath(os.fspath(read))):
+        for read in (read for read in inputs if read is not None):
+            place = os.path.realpath(os.fspath(read))
+            if _same(target, place):
                 raise PatchskipError(
                     "cannot write {}: it is the input {} itself; give another name".format(given, read)
+                )
+            if os.path.dirname(target) == place and target.lower().endswith(IMAGES):
+                raise PatchskipError(
+                    "cannot write {}: it would be an image of the input {}; give another name".format(given, read)
                 )
         for other in files:
             if _same(target, other):

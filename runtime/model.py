@@ -6,13 +6,23 @@ import os
 from .errors import PatchskipError, whole_number
 
 FORMAT = 1
-ENTRIES = {  # what each entry of the metadata's lists has, docs/op-spec.md
-    "inputs": ("name", "shape", "dtype"),
-    "outputs": ("name", "shape"),
-    "states": ("input", "output", "kind", "shape"),
-    "masks": ("name", "patch", "size"),
-    "layers": ("name", "op_type", "shape", "macs", "mask"),
-    "dense": ("name", "op_type", "macs", "reason"),
+NUMBER = (int, float)
+# Of the metadata, docs/op-spec.md, what is read: a type, or some; a list of such; a dict with at least these keys.
+LISTS = {
+    "inputs": [{"name": str, "shape": [int], "dtype": str}],
+    "outputs": [{"name": str, "shape": [int]}],
+    "states": [{"input": str, "output": str, "kind": str, "shape": [int]}],
+    "masks": [{"name": str, "patch": int, "size": [int]}],
+    "layers": [{"name": str, "op_type": str, "shape": [int], "macs": int, "mask": str}],
+    "dense": [{"name": str, "op_type": str, "macs": int, "reason": str}],
+}
+MORE = {  # not in every model
+    "patch": int,
+    "gate": str,
+    "threshold": NUMBER + (type(None),),
+    "macs": int,
+    "coverage": NUMBER,
+    "preprocess": {"channels": str, "mean": [NUMBER], "std": [NUMBER], "fit": str, "pad": NUMBER},
 }
 ENGINES = (".engine", ".plan", ".trt")  # how their names end
 
@@ -51,6 +61,11 @@ def files_of(*paths):
     """-> what `load` reads of models: their files, and those that lie beside engines. None is no model."""
     given = [os.fspath(path) for path in paths if path is not None]
     return given + [path + ".json" for path in given if is_engine(path)]
+
+
+def picture_size(entry):
+    """-> (height, width) of an image input, an entry of `Model.inputs`."""
+    return tuple(entry["shape"][2:] if entry.get("layout") == "NCHW" else entry["shape"][1:3])
 
 
 class Model:
@@ -108,7 +123,7 @@ class Model:
 def read_metadata(text, path, needed=()):
     """The property `patchskip` of a model (None when it has none) -> dict, as in docs/op-spec.md.
 
-    needed: keys that must be there beside the lists.
+    needed: keys of MORE that must be there beside the lists.
     """
     if text is None:
         raise PatchskipError(
@@ -123,16 +138,25 @@ def read_metadata(text, path, needed=()):
                     path, metadata["format"], FORMAT
                 )
             )
-        for key, parts in ENTRIES.items():
-            metadata[key] = [dict(entry) for entry in metadata[key]]
-            missing = [part for entry in metadata[key] for part in parts if part not in entry]
-            if missing:
-                raise KeyError(missing[0])
-        missing = [key for key in needed if key not in metadata]
-        if missing:
-            raise KeyError(missing[0])
+        for key, form in LISTS.items():
+            _require(metadata[key], form, key)
+        for key, form in MORE.items():
+            if key in needed or metadata.get(key) is not None:
+                _require(metadata[key], form, key)
     except (ValueError, KeyError, TypeError) as error:
         raise PatchskipError(
             "{}: its patchskip metadata cannot be read ({!r}); export it again".format(path, error)
         ) from error
     return metadata
+
+
+def _require(value, form, where):
+    """Raises ValueError or KeyError unless a value of the metadata has this form, as in LISTS."""
+    if not isinstance(value, type(form) if isinstance(form, (list, dict)) else form):
+        raise ValueError("{} is {}".format(where, json.dumps(value)))
+    if isinstance(form, list):
+        for i, entry in enumerate(value):
+            _require(entry, form[0], "{}[{}]".format(where, i))
+    elif isinstance(form, dict):
+        for key, part in form.items():
+            _require(value[key], part, "{}.{}".format(where, key))

@@ -5,6 +5,7 @@ import numpy as np
 from . import opencv
 from .errors import PatchskipError
 from .memory import aligned
+from .model import picture_size
 
 DEFAULTS = {"channels": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1], "fit": "letterbox", "pad": 114}
 
@@ -32,7 +33,7 @@ class Preprocess:
                     entry["name"], entry["dtype"], shape
                 )
             )
-        self.size = tuple(shape[2:] if self._planar else shape[1:3])
+        self.size = picture_size(entry)
         whole = entry["dtype"] == "uint8"
         self._image = (allocate if whole else aligned)((1,) + self.size + (3,), np.uint8)
         self._result = self._image if whole else allocate(shape, np.float32)

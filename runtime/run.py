@@ -16,10 +16,18 @@ from .model import files_of, load
 from .preprocess import Preprocess
 from .progress import Progress
 from .sources import open_source
-from .tasks import coco, keypoints, track
+from .tasks import coco, detect, keypoints, track
 
 OVERLAYS = ("boxes", "skeletons", "patches")
 DECODERS = {"pose": keypoints.DECODERS, "track": track.DECODERS}
+USERS = {  # the tasks that have a use for an option
+    "conf": ("detect", "track", "pose"),
+    "nms": ("detect", "track"),
+    "classes": ("detect", "track"),
+    "save_mot": ("detect", "track"),
+    "crop": ("pose",),
+    "plot3d": ("pose",),
+}
 STAGES = ("preprocess", "inference", "decode")
 
 
@@ -94,7 +102,7 @@ def add_arguments(parser):
         type=float,
         help="least score of a box, of a person, or of what a track begins with (default: the task's)",
     )
-    parser.add_argument("--nms", type=float, default=0.45, help="IoU above which the worse of two boxes goes")
+    parser.add_argument("--nms", type=float, help="IoU above which the worse of two boxes goes ({})".format(detect.NMS))
     parser.add_argument("--classes", metavar="LIST", help="keep these: names of COCO or numbers, such as person,car")
     parser.add_argument(
         "--decoder",
@@ -149,8 +157,9 @@ def main(args):
             raise PatchskipError("--overlay {}: there is no {}; use {}".format(args.overlay, word, ",".join(OVERLAYS)))
     if args.frames is not None and args.frames < 1:
         raise PatchskipError("--frames is {}; give 1 or more".format(args.frames))
-    if not 0 <= (args.conf or 0) <= 1 or not 0 <= args.nms <= 1:
-        raise PatchskipError("--conf is {}, --nms is {}; both lie between 0 and 1".format(args.conf, args.nms))
+    for name in ("conf", "nms"):
+        if not 0 <= (getattr(args, name) or 0) <= 1:
+            raise PatchskipError("--{} is {}; give a number from 0 to 1".format(name, getattr(args, name)))
     model = load(args.model, args.threads)
     source = open_source(args.source)
     task = args.task or tasks.guess(model)
@@ -159,8 +168,6 @@ def main(args):
     if args.threads:
         opencv.load().setNumThreads(args.threads)
     pipeline = Pipeline(model, task, args.refresh, **options)
-    if task not in ("detect", "track") and args.save_mot:
-        raise PatchskipError("--save-mot needs boxes, and the task is {}; give --task detect or track".format(task))
     if args.plot3d and not pipeline.task.depth:
         raise PatchskipError("--plot3d needs joints in space, and {} gives them in the picture".format(args.model))
     summary = _stream(args, model, source, pipeline, overlays)
@@ -170,26 +177,21 @@ def main(args):
 
 
 def _options(args, task):
-    """-> what `tasks.create` takes, of the arguments."""
-    options = {} if args.conf is None else {"conf": args.conf}
+    """-> what `tasks.create` takes, of the arguments. Raises PatchskipError for one that the task has no use for."""
+    for name, users in USERS.items():
+        if getattr(args, name) is not None and task not in users:
+            option, fit = name.replace("_", "-"), " or ".join(users)
+            raise PatchskipError("--{} is for --task {}, and the task is {}; leave it out".format(option, fit, task))
     if args.decoder and args.decoder not in DECODERS.get(task, ()):
         raise PatchskipError("--decoder {} is not one of --task {}; leave it out".format(args.decoder, task))
-    if args.classes and task not in ("detect", "track"):
-        raise PatchskipError("--classes is for --task detect and track, and the task is {}; leave it out".format(task))
-    if args.conf is not None and task == "none":
-        raise PatchskipError("--conf is the score of what a task finds, and the task is none; leave it out")
+    options = {name: getattr(args, name) for name in ("conf", "nms") if getattr(args, name) is not None}
+    if args.classes is not None:
+        options["classes"] = [word.strip() for word in args.classes.split(",")]
     if task in DECODERS:
         options["decoder"] = args.decoder
     if task == "pose":
-        return dict(options, crop=read_crop(args.crop))
-    for name in ("crop", "plot3d"):
-        if getattr(args, name) is not None:
-            raise PatchskipError("--{} is for --task pose, and the task is {}".format(name, task))
-    if task == "none":
-        return {}
-    if args.classes:
-        options["classes"] = [word.strip() for word in args.classes.split(",")]
-    return dict(options, nms=args.nms)
+        options["crop"] = read_crop(args.crop)
+    return options
 
 
 def _stream(args, model, source, pipeline, overlays):

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from .errors import PatchskipError, one_line
+from .model import picture_size
 from .refresh import Refresh
 
 
@@ -127,8 +128,7 @@ class Stream:
             raise PatchskipError("{} has no masks; export it again".format(self.model.path))
         layer = next((layer for layer in masked if layer["op_type"] == "Image"), masked[0])
         mask = masks[layer["mask"]]
-        entry = self.model.inputs[0]
-        height = entry["shape"][2 if entry.get("layout") == "NCHW" else 1]
+        height = picture_size(self.model.inputs[0])[0]
         return self._execution.mask(mask["name"]) != 0, mask["patch"] * height / mask["size"][0]
 
     @property

@@ -27,6 +27,7 @@ COMMANDS = {
     "run net.onnx clip.avi out.avi --plot3d ./out.avi": "./out.avi: two outputs have this name",
     "run net.engine clip.avi --json net.engine.json": "it is the input net.engine.json",
     "run net.onnx clip.avi folder": "it is a folder",
+    "run net.onnx folder --json folder/out.png": "folder/out.png: it would be an image of the input folder",
     "export net.onnx -o out.onnx --json out.onnx": "two outputs",
     "export net.onnx -o folder": "it is a folder",
     "export net.onnx --gate delta --gates gates.npz -o gates.npz": "it is the input",
@@ -67,6 +68,9 @@ MODULES = {
     "benchmarks.kernels -o none/page.md": "there is no folder",
     "benchmarks.layers --json none/a.json": "there is no folder",
     "benchmarks.roofline net.onnx --json net.onnx": "it is the input",
+    "plugins.build -o none/plugin.so": "there is no folder",
+    "plugins.build -o folder": "it is a folder",
+    "plugins.build --conformance none/runner": "there is no folder",
     "plugins.tensorrt.build -o none/plugin.so": "there is no folder",
 }
 WITH_TORCH = {

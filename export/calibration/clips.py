@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.model import picture_size
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import CAMERA, open_source
 
@@ -41,7 +42,7 @@ def _read(spec: str, model, limit: int, crop, quiet: bool) -> Clip:
         raise PatchskipError(f"{spec} is a camera; record a video of it, calibrate looks at the same frames many times")
     source = open_source(spec)
     entry, options = model.inputs[0], model.metadata.get("preprocess")
-    size = tuple(entry["shape"][2:] if entry.get("layout") == "NCHW" else entry["shape"][1:3])
+    size = picture_size(entry)
     fit = Cropped(size, options, crop) if crop else fitting(size, options)
     frames: list[np.ndarray] = []
     total = min(limit, source.count or limit)

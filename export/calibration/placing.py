@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.model import picture_size
 
 from .. import loading
 from ..analysis import Analysis, analyse
@@ -36,15 +37,13 @@ def place(
     if "halo" not in metadata:
         raise PatchskipError(f"{model.path} does not say its halo; export it again with this version")
     entry = model.inputs[0]
-    u8 = entry["dtype"] == "uint8"
-    size = entry["shape"][1:3] if u8 else entry["shape"][2:]
     kept = {key: metadata[key] for key in ("source_sha256",) if key in metadata}
     analysis = analyse(
         loading.load(path),
-        input_size=tuple(size),
+        input_size=picture_size(entry),
         patch=patch or metadata["patch"],
         halo=metadata["halo"],
-        input="u8" if u8 else "float",
+        input="u8" if entry["dtype"] == "uint8" else "float",
         weights=metadata.get("weights", "float32"),
         preset=metadata.get("preset") or "auto",
         name=path,

@@ -32,16 +32,6 @@ def assign(costs, limit):
     return rows[good], columns[good]
 
 
-def overlap(boxes, others):
-    """-> 1 - IoU [n, m] of boxes [n, 4] and [m, 4] (x1, y1, x2, y2)."""
-    left, top, right, bottom = boxes.T[:, :, None]
-    x1, y1, x2, y2 = others.T
-    shared = np.maximum(np.minimum(right, x2) - np.maximum(left, x1), 0)
-    shared = shared * np.maximum(np.minimum(bottom, y2) - np.maximum(top, y1), 0)
-    union = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - shared
-    return 1 - shared / np.maximum(union, 1e-9)
-
-
 def appearance(embeddings, others, motion):
     """-> costs [n, m]: cosine distances of unit embeddings, a little of the motion, infinity where that forbids it.
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import PatchskipError
+from ..model import picture_size
 from . import coco
 
 HEADS = {"hm": 1, "wh": 4, "id": None, "reg": 2}  # channels; an embedding has any number
@@ -37,8 +38,7 @@ class Centres:
     def __init__(self, heads, model, conf):
         self.count = len(coco.NAMES)
         self._heads = heads
-        shape = model.inputs[0]["shape"]
-        size = shape[2:] if model.inputs[0].get("layout") == "NCHW" else shape[1:3]
+        size = picture_size(model.inputs[0])
         rows, columns = next(output["shape"] for output in model.outputs if output["name"] == heads["hm"])[2:]
         self._cell = np.array([size[1] / columns, size[0] / rows], np.float32)
         with np.errstate(divide="ignore"):

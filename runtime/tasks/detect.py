@@ -3,9 +3,12 @@
 import numpy as np
 
 from ..errors import PatchskipError
+from ..model import picture_size
 from . import coco
+from .boxes import shared_and_union
 
 STRIDES = (8, 16, 32)
+NMS = 0.45  # IoU
 BLOCK = 128  # boxes compared with all others at a time: bounds the memory
 
 
@@ -18,7 +21,7 @@ def fits(model):
     return True
 
 
-def create(model, conf=0.4, nms=0.45, classes=None):
+def create(model, conf=0.4, nms=NMS, classes=None):
     """-> Detect. classes: names (of COCO) or numbers to keep; None keeps all."""
     name, size, count = _geometry(model)
     return Detect(name, size, count, conf, nms, _class_numbers(classes, count))
@@ -32,7 +35,7 @@ class Detect:
     the size, in strides; objectness and classes after their sigmoid. The score is their product.
     """
 
-    def __init__(self, name, size, count, conf=0.4, nms=0.45, classes=None):
+    def __init__(self, name, size, count, conf=0.4, nms=NMS, classes=None):
         self.count = count
         self._name, self._conf, self._nms, self._classes = name, np.float32(conf), nms, classes
         grids, strides = [], []
@@ -84,18 +87,13 @@ def suppress(detections, limit):
 
 def _same(some, boxes, limit):
     """-> bool [len(some), n]: are two boxes of one class and is their IoU above `limit`?"""
-    x1, y1, x2, y2, _, classes = boxes.T
-    left, top, right, bottom, _, own = some.T[:, :, None]
-    shared = np.maximum(np.minimum(right, x2) - np.maximum(left, x1), 0)
-    shared *= np.maximum(np.minimum(bottom, y2) - np.maximum(top, y1), 0)
-    union = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - shared
-    return (shared > limit * union) & (own == classes)
+    shared, union = shared_and_union(some, boxes)
+    return (shared > limit * union) & (some[:, 5, None] == boxes[:, 5])
 
 
 def _geometry(model):
     """-> (output's name, input (H, W), number of classes). Raises PatchskipError when it is no such head."""
-    shape = model.inputs[0]["shape"]
-    size = tuple(shape[2:] if model.inputs[0].get("layout") == "NCHW" else shape[1:3])
+    size = picture_size(model.inputs[0])
     anchors = sum((size[0] // s) * (size[1] // s) for s in STRIDES) if len(size) == 2 else 0
     for output in model.outputs:
         if len(output["shape"]) == 3 and output["shape"][1] == anchors and output["shape"][2] > 5:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import PatchskipError
+from ..model import picture_size
 from .crop import Crop
 from .keypoints import DECODERS
 
@@ -25,7 +26,7 @@ def create(model, conf=0.2, decoder=None, crop=None, moving=True):
                 [output["shape"] for output in model.outputs],
             )
         )
-    return Pose(found, Crop(_size(model), crop, moving), conf)
+    return Pose(found, Crop(picture_size(model.inputs[0]), crop, moving), conf)
 
 
 class Pose:
@@ -57,14 +58,10 @@ class Pose:
         self.crop.shift(dx, dy)
 
 
-def _size(model):
-    shape = model.inputs[0]["shape"]
-    return tuple(shape[2:] if model.inputs[0].get("layout") == "NCHW" else shape[1:3])
-
-
 def _decoder(model, name=None):
     if len(model.inputs[0]["shape"]) != 4:
         return None
     outputs = {output["name"]: output["shape"] for output in model.outputs}
-    found = (DECODERS[kind].of(_size(model), outputs) for kind in ([name] if name else DECODERS))
+    size = picture_size(model.inputs[0])
+    found = (DECODERS[kind].of(size, outputs) for kind in ([name] if name else DECODERS))
     return next((decoder for decoder in found if decoder), None)

@@ -20,11 +20,11 @@ def fits(model):
     return any(decoder.fits(model) for decoder in DECODERS.values())
 
 
-def create(model, conf=None, nms=0.45, classes=None, decoder=None):
+def create(model, conf=None, nms=None, classes=None, decoder=None):
     """-> Track. decoder: "yolox" or "fairmot"; None finds it out from the outputs' names and shapes.
 
     conf: the score from which a detection is relied on; None is the decoder's own, see SURE. nms, classes: as of
-    detect.
+    detect; FairMOT has no nms, as two boxes have two centres.
     """
     if decoder is None:
         decoder = next((name for name, module in DECODERS.items() if module.fits(model)), None)
@@ -32,9 +32,11 @@ def create(model, conf=None, nms=0.45, classes=None, decoder=None):
         conf = SURE[decoder] if conf is None else conf
         least, tracker = min(conf, DOUBTFUL[decoder]), Tracker(conf, conf + BEGIN[decoder] * (1 - conf))
     if decoder == "yolox":
-        find = detect.create(model, least, nms, classes)
+        find = detect.create(model, least, detect.NMS if nms is None else nms, classes)
         return Track(lambda outputs, scale: (find(outputs, scale), None), find.count, tracker)
     if decoder == "fairmot":
+        if nms is not None:
+            raise PatchskipError("FairMOT finds persons by their centres and has no use for nms; leave it out")
         if classes is not None and not {"person", str(centres.PERSON)} & {str(word) for word in classes}:
             raise PatchskipError("FairMOT finds persons and nothing else, not {}".format(",".join(map(str, classes))))
         find = centres.create(model, least)

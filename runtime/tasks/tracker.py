@@ -8,6 +8,7 @@ overlap with the tracks of the last frame. Whoever is hidden for a while is reme
 import numpy as np
 
 from . import association, kalman
+from .boxes import overlap
 
 BUFFER = 30  # frames a track is remembered without being seen
 FIRST, SECOND, UNCONFIRMED = 0.8, 0.5, 0.7  # limits of 1 - IoU
@@ -111,7 +112,7 @@ class Tracker:
         hidden = [t for t in self._tracks if t.id and t.seen < self._frame]
         if not seen or not hidden:
             return
-        costs = association.overlap(_boxes(seen), _boxes(hidden))
+        costs = 1 - overlap(_boxes(seen), _boxes(hidden))
         for row, column in np.argwhere(costs < TWINS):
             pair = seen[row], hidden[column]
             if pair[0].kind == pair[1].kind:
@@ -146,7 +147,7 @@ class _Found:
 
 
 def _overlaps(tracks, found, chosen):
-    return association.overlap(_widened(_boxes(tracks)), _widened(found.boxes[chosen]))
+    return 1 - overlap(_widened(_boxes(tracks)), _widened(found.boxes[chosen]))
 
 
 def _widened(boxes):

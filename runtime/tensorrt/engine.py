@@ -4,6 +4,7 @@ import json
 
 from patchskip.plugins.cuda import driver
 from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.model import read_metadata
 
 from . import bindings, loading, sidecar
 
@@ -72,7 +73,7 @@ def load(path):
     tensorrt = loading.load(described["flavour"], sidecar.plugin(described), (gpu.sm, gpu.multiprocessors))
     sidecar.check_software(path, described, tensorrt.version, tensorrt.plugin)
     made = Engine(path, data, tensorrt, gpu, described)
-    for entry in described["metadata"]["inputs"]:
+    for entry in read_metadata(made.metadata, path)["inputs"]:
         if entry["dtype"] == "uint8" and entry["name"] in made.inputs:  # words of four bytes to TensorRT
             made.inputs[entry["name"]] = {"shape": list(entry["shape"]), "dtype": "uint8"}
     return made

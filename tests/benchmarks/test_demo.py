@@ -1,10 +1,11 @@
 import numpy as np
 
 from patchskip.benchmarks import demo as demonstration
-from patchskip.benchmarks.accuracy import average_precision, overlap
+from patchskip.benchmarks.accuracy import average_precision
 from patchskip.benchmarks.demo_clip import DemoClip
 from patchskip.benchmarks.dense import DenseModel
 from patchskip.runtime.run import Pipeline
+from patchskip.runtime.tasks.boxes import overlap
 
 
 def test_clip_is_the_same_every_time_and_holds_its_boxes():

@@ -34,12 +34,6 @@ def test_no_assignment_is_cheaper(rng, shape):
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
 def test_nobody(shape):
     assert [len(side) for side in association.assign(np.zeros(shape), 0.5)] == [0, 0]
-    assert association.overlap(np.zeros((shape[0], 4)), np.zeros((shape[1], 4))).shape == shape
-
-
-def test_overlap_by_hand():
-    found = association.overlap(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 0, 30, 10]]))
-    np.testing.assert_allclose(found, [[0, 2 / 3, 1]])
 
 
 def test_appearance_by_hand():

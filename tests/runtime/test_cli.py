@@ -46,16 +46,6 @@ def test_errors_are_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "patchskip: it is broken; mend it\n"
 
 
-def test_out_of_memory_is_one_line(monkeypatch, capsys):
-    def fail(args):
-        raise MemoryError("Unable to allocate\n9 PiB")
-
-    command(monkeypatch, fail)
-    assert cli.main(["doctor"]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("patchskip: there is not enough memory (Unable to allocate 9 PiB)") and err.count("\n") == 1
-
-
 def test_interrupt_and_bugs(monkeypatch):
     def interrupt(args):
         raise KeyboardInterrupt

@@ -20,7 +20,7 @@ def test_what_the_command_returns(status, capsys):
         (PermissionError(errno.EACCES, "Permission denied", "a.txt"), 2, "a.txt: Permission denied"),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "output: No space left on device"),
         (MemoryError(), 2, "there is not enough memory; close other programs"),
-        (MemoryError("Unable to allocate 3 GiB"), 2, "enough memory (Unable to allocate 3 GiB); close other programs"),
+        (MemoryError("Unable to allocate\n3 GiB"), 2, "enough memory (Unable to allocate 3 GiB); close other programs"),
         (KeyboardInterrupt(), 130, None),
         (SystemExit(2), 2, None),
     ],

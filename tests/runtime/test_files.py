@@ -102,6 +102,16 @@ def test_targets_that_are_inputs_or_one_file(tmp_path):
         check_targets([str(new), tmp_path / "folder" / ".." / "new.txt"])
 
 
+def test_a_target_among_the_images_of_an_input(tmp_path):
+    """Its name decides whether it would be read as one of them."""
+    for name in ("out.mp4", "mot.txt", "out.json"):
+        check_targets([tmp_path / name], [tmp_path])
+    os.symlink(str(tmp_path), str(tmp_path / "link"))
+    for target in (tmp_path / "000001.png", tmp_path / "link" / "NEW.JPG"):
+        with pytest.raises(PatchskipError, match="it would be an image of the input .*; give another name"):
+            check_targets([target], [None, tmp_path])
+
+
 def test_targets_that_cannot_be_written(tmp_path, monkeypatch):
     for target, words in ((tmp_path / "none" / "out.txt", "no folder"), (tmp_path, "is a folder")):
         with pytest.raises(PatchskipError, match=words):

@@ -7,6 +7,7 @@ import pytest
 
 import patchskip
 from patchskip.plugins import library
+from patchskip.runtime.model import picture_size
 
 
 def refused(path, *words):
@@ -35,6 +36,11 @@ def test_what_a_model_knows(counter):
     assert model.threads == 1
     assert model.inputs[0] == {"name": "x", "shape": [1, 2, 4, 5], "dtype": "float32", "layout": "NCHW"}
     assert [layer["op_type"] for layer in model.layers] == ["Image", "Conv"]
+
+
+@pytest.mark.parametrize("shape, layout", [([1, 3, 4, 5], "NCHW"), ([1, 4, 5, 3], "NHWC"), ([1, 4, 5, 3], "")])
+def test_size_of_a_picture(shape, layout):
+    assert picture_size({"shape": shape, "layout": layout}) == (4, 5)
 
 
 def test_a_missing_file(tmp_path, standard_operators):
@@ -119,6 +125,31 @@ def test_threads_of_numpy(counter):
 @pytest.mark.parametrize("entries", [[{}], [1], 1, None])
 def test_metadata_with_other_entries(counter, key, entries):
     refused(edited(counter, **{key: entries}), "metadata cannot be read", "export it again")
+
+
+WRONG = [
+    ("inputs", "name", None),
+    ("outputs", "shape", ["n"]),
+    ("states", "input", ["y.cache"]),
+    ("masks", "patch", "2"),
+    ("masks", "size", 4),
+    ("layers", "macs", None),
+    ("dense", "reason", 1),
+]
+
+
+@pytest.mark.parametrize("key, part, value", WRONG)
+def test_metadata_of_other_types(counter, key, part, value):
+    entries = patchskip.load(str(counter)).metadata[key]
+    entries[0][part] = value
+    refused(edited(counter, **{key: entries}), "metadata cannot be read", "{}[0].{}".format(key, part), "export it")
+
+
+@pytest.mark.parametrize(
+    "value", [1, {}, {"channels": "BGR", "mean": "0", "std": [1, 1, 1], "fit": "stretch", "pad": 0}]
+)
+def test_metadata_with_another_preprocessing(counter, value):
+    refused(edited(counter, preprocess=value), "metadata cannot be read", "export it again")
 
 
 def elf(machine, bits=64):

@@ -105,6 +105,7 @@ def squares(folder, bright, dim=()):
         (["POSER", "CLIP", "--crop", "96,0,20,20"], "outside"),
         (["POSER", "CLIP", "--crop", "0,0,9999999999,9999999999"], "times as large as the frame"),
         (["POSER", "CLIP", "--classes", "person"], "--classes is for"),
+        (["POSER", "CLIP", "--nms", "0.5"], "--nms is for"),
         (["POSER", "CLIP", "--plot3d", "OUT.mp4"], "--plot3d"),
         (["POSER", "CLIP", "--save-mot", "OUT.txt"], "--save-mot"),
         (["DETECTOR", "CLIP", "--crop", "0,0,9,9"], "--task pose"),

@@ -270,6 +270,8 @@ def test_nothing_to_track():
             tasks.create("track", nothing, decoder=decoder)
     with pytest.raises(PatchskipError, match="nothing else, not car"):
         tasks.create("track", fairmot(), classes=["car"])
+    with pytest.raises(PatchskipError, match="no use for nms"):
+        tasks.create("track", fairmot(), nms=0.5)
 
 
 def test_without_scipy_it_says_what_to_install(monkeypatch):

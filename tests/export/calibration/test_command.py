@@ -17,7 +17,8 @@ from patchskip.runtime import cli, opencv
 
 
 def calibrate(demo, *more, model="delta.patchskip.onnx", source="clip", out="out.patchskip.onnx"):
-    words = ["calibrate", demo / model, "--source", demo / source, "-o", demo / out, "--threads", 2, *more]
+    words = ["calibrate", demo / model, "--source", demo / source, "-o", demo / out, "--threads", 2]
+    words += ["--frames", 12, *more]
     return cli.main([str(word) for word in words])
 
 
@@ -61,11 +62,11 @@ def test_the_nearest_is_written_when_the_goal_is_out_of_reach(demo, capsys):
 
 def still(folder, demo):
     for number in range(12):
-        shutil.copy(demo / "clip" / "000000.png", folder / f"{number}.png")
+        shutil.copy(demo / "clip" / "000001.png", folder / f"{number}.png")
 
 
 def short(folder, demo):
-    for number in range(5):
+    for number in range(1, 6):
         shutil.copy(demo / "clip" / f"{number:06d}.png", folder)
 
 

@@ -23,7 +23,7 @@ def few(demo, tmp_path):
 
 @pytest.fixture
 def frames(demo):
-    return [opencv.load().imread(str(demo / "clip" / "000000.png"))]
+    return [opencv.load().imread(str(demo / "clip" / "000001.png"))]
 
 
 @pytest.mark.parametrize("patch", [None, 8])

@@ -224,6 +224,7 @@ def refused(build, *words, **changes):
         ({"plugin": {"kind": "c++", "version": "0", "sha256": ""}}, ["plugin 0, here is 1", "patchskip build"]),
         ({"plugin": {"kind": "python", "version": "1", "sha256": ""}}, ["python, here is c++", "patchskip build"]),
         ({"format": 2}, [".json is of format 2, not 1", "build the engine again"]),
+        ({"metadata": {"format": 1, "inputs": None}}, ["metadata cannot be read", "export it again"]),
         ({"engine": {"sha256": "0", "bytes": 1}}, ["bytes, 1 when it was built", "copy it again"]),
     ],
 )
