@@ -30,15 +30,23 @@ void list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const P
   }
 }
 
-void list_units(const std::vector<Block>& blocks, int per_unit, std::vector<int>* starts) {
+void list_units(const std::vector<Block>& blocks, int shares, int each, std::vector<int>* starts) {
+  constexpr int kLastOnes = 4;  // become smaller
+  const auto weight = [](int left) { return left < kLastOnes ? left : kLastOnes; };
+  int pixels = 0, total = 0;
+  for (const Block& block : blocks) pixels += block.pixels();
+  for (int left = each; left > 0; --left) total += weight(left);
+
   starts->clear();
-  int pixels = per_unit;
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    if (pixels >= per_unit) {
-      starts->push_back(static_cast<int>(i));
-      pixels = 0;
+  int done = 0, begun = 0;  // pixels that are listed; the first of the next unit
+  for (int i = 0, unit = 0, weights = 0; i < static_cast<int>(blocks.size()); ++i) {
+    if (done >= begun) starts->push_back(i);
+    for (; done >= begun; ++unit) {
+      if (unit % each == 0) weights = 0;
+      weights += weight(each - unit % each);
+      begun = static_cast<int>(static_cast<int64_t>(pixels) * (unit / each * total + weights) / (shares * total));
     }
-    pixels += blocks[i].pixels();
+    done += blocks[i].pixels();
   }
   starts->push_back(static_cast<int>(blocks.size()));
 }

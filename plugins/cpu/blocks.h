@@ -16,7 +16,8 @@ struct Block {
 void list_blocks(const Kernels&, const int32_t* mask, int patch, const Plane& plane, int most_pixels,
                  std::vector<Block>* blocks);
 
-// Unit i is blocks [starts[i], starts[i + 1]): about equal numbers of pixels, `per_unit` or a little more.
-void list_units(const std::vector<Block>& blocks, int per_unit, std::vector<int>* starts);
+// Unit i is blocks [starts[i], starts[i + 1]). The shares of the threads have about equal numbers of pixels, and `each`
+// units, of which the last become smaller, so that no thread waits long for another's.
+void list_units(const std::vector<Block>& blocks, int shares, int each, std::vector<int>* starts);
 
 }  // namespace patchskip

@@ -17,7 +17,7 @@ namespace {
 constexpr int kUnitValues = 12288;  // of a unit's result at most: with its inputs it stays in the second-level cache
 constexpr int kMostUnitPixels = 2048;
 constexpr int kLeastUnitPixels = 12;  // a tile of the convolution
-constexpr int kUnitsOfAThread = 4;
+constexpr int kUnitsOfAThread = 5;
 constexpr double kWorthAThread = 3e2;  // vector instructions: with all that stands around them, a microsecond
 
 class PatchSkip : public Operator {
@@ -61,10 +61,11 @@ class PatchSkip : public Operator {
     const bool alone = pixels * computation_->cost(plane_) < kWorthAThread;
     const int parts = alone ? 1 : computation_->parts(threads());
     // Where each thread computes its part of a unit, every unit reads the weights again.
-    list_units(blocks,
-               alone       ? most
-               : parts > 1 ? unit_pixels(pixels, kMostUnitPixels, threads() / parts, 1)
-                           : unit_pixels(pixels, most, threads(), kUnitsOfAThread),
+    const int shares = alone ? 1 : threads() / parts;
+    list_units(blocks, shares,
+               alone       ? (pixels + most - 1) / most
+               : parts > 1 ? units_of_a_share(pixels, kMostUnitPixels, shares, 1)
+                           : units_of_a_share(pixels, most, shares, kUnitsOfAThread),
                &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
@@ -90,12 +91,10 @@ class PatchSkip : public Operator {
   bool keeps() const { return shape_.empty(); }
   bool gated() const { return gate_.threshold > 0; }
 
-  // `each` units for each thread, so that none waits long, or more, as many for one as for another; but whole tiles,
-  // and no thread without any.
-  static int unit_pixels(int pixels, int most, int threads, int each) {
-    const int units = std::max(std::min(each * threads, pixels / kLeastUnitPixels), (pixels + most - 1) / most);
-    const int rounded = (units + threads - 1) / threads * threads;
-    return (pixels + rounded - 1) / rounded;
+  // `each`, or more where they would hold more than `most` pixels; but whole tiles, and no thread without any.
+  static int units_of_a_share(int pixels, int most, int shares, int each) {
+    const int units = std::max(std::min(each * shares, pixels / kLeastUnitPixels), (pixels + most - 1) / most);
+    return (units + shares - 1) / shares;
   }
 
   struct Frame {

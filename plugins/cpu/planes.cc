@@ -64,7 +64,7 @@ class Planes : public Relayout {
     list_blocks(*kernels_, active, patch_, planes_[0], most, &blocks);
     int pixels = 0;
     for (const Block& block : blocks) pixels += block.pixels();
-    list_units(blocks, std::min(most, pixels / threads() + 1), &units);
+    list_units(blocks, threads(), pixels / (most * threads()) + 1, &units);
     const Block* first = blocks.data();
     const int* starts = units.data();
     const float* x = data<const float>(inputs[0]);
