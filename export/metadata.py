@@ -18,7 +18,7 @@ def is_exported(model: onnx.ModelProto) -> bool:
 
 
 def metadata_of(model: onnx.ModelProto, name: str = "the model", needed: Sequence[str] = ()) -> dict:
-    """-> dict, as in docs/op-spec.md. needed: keys that must be there beside the lists.
+    """-> dict, as in docs/op-spec.md. needed: keys of the runtime's MORE that must be there beside the lists.
 
     Raises PatchskipError, which calls the model `name`, when it has no metadata, or none that can be read.
     """

@@ -26,5 +26,9 @@ def test_an_ordinary_model():
 
 def test_what_is_needed():
     model = convert(build((64, 96))).model
-    with pytest.raises(PatchskipError, match=r"cannot be read \(KeyError\('finetuned'\)\)"):
-        metadata_of(model, needed=["macs", "finetuned"])
+    metadata = metadata_of(model, needed=["coverage"])
+    del metadata["coverage"]
+    set_metadata(model, metadata)
+    assert metadata_of(model) == metadata
+    with pytest.raises(PatchskipError, match=r"cannot be read \(KeyError\('coverage'\)\)"):
+        metadata_of(model, needed=["coverage"])
