@@ -46,7 +46,7 @@ typedef Aligned<float> Floats;
 
 class Convolution : public PointwiseConvolution {
  public:
-  // packed: only compute_packed will be called, so every shape goes to the matrix product.
+  // packed: only compute_packed and compute_joined will be called, so every shape goes to the matrix product.
   // patch: the side of one, in output pixels.
   Convolution(const ConvolutionAttributes& conv, bool packed, int patch)
       : kernels_(best_kernels()), conv_(conv), packed_(packed), patch_(patch) {}
@@ -121,6 +121,15 @@ class Convolution : public PointwiseConvolution {
     GemmConv c = gemm(finish);
     c.part = part;
     c.pixels = pixels;
+    kernels_->gemm_conv(c, segments, count);
+  }
+
+  void compute_joined(const ChannelTap* taps, int n_taps, const Finish& finish, const Segment* segments, int count,
+                      ChannelPart part) const override {
+    GemmConv c = gemm(finish);
+    c.part = part;
+    c.joined = taps;
+    c.n_joined = n_taps;
     kernels_->gemm_conv(c, segments, count);
   }
 

@@ -31,6 +31,7 @@ class Fused : public Computation {
     between_.channels = static_cast<int>(weights.shape[1]);
     inner_->prepare(inputs, own, between_);
     finish_.prepare(between_.channels);
+    if (inner_inputs_ < 0 && finish_.with(nullptr).activation == Activation::kNone) join(inputs, own);
     // What lies between the two is never a tensor; the convolution only needs to know its shape.
     const Tensor between = {weights.data, PS_FLOAT32, 4, {1, out.height, out.width, between_.channels}};
     const Tensor outer[] = {between, weights, inputs[own + 1]};
@@ -42,17 +43,50 @@ class Fused : public Computation {
 
   void compute(const Tensor* inputs, int n_inputs, const Finish& finish, const Segment* segments, int count,
                ChannelPart part) const override {
+    if (!runs_.empty()) {
+      ChannelTap taps[kMostRuns];
+      for (size_t i = 0; i < runs_.size(); ++i) {
+        taps[i] = {data<const float>(inputs[runs_[i].input]) + runs_[i].from, runs_[i].stride};
+      }
+      outer_->compute_joined(taps, static_cast<int>(runs_.size()), finish, segments, count, part);
+      return;
+    }
     const Segment* inner = between(segments, count, between_.channels).data();
     inner_->compute(inputs, n_inputs - 2, finish_.with(nullptr), inner, count, ChannelPart());
     outer_->compute_packed(inner->out, finish, segments, count, part);
   }
 
  private:
+  static constexpr int kMostRuns = 8, kLeastRunChannels = 16;  // shorter ones are joined faster by copying them
+
+  struct Run {
+    int input, from, stride;
+  };
+
+  // Tensors that are only joined need not be copied: the convolution reads them run by run, of the width that all
+  // share.
+  void join(const Tensor* inputs, int n_inputs) {
+    int width = 0;
+    for (int i = 0; i < n_inputs; ++i) {
+      for (int rest = static_cast<int>(inputs[i].shape[3]); rest;) {
+        const int next = width % rest;
+        width = rest;
+        rest = next;
+      }
+    }
+    if (width < kLeastRunChannels || between_.channels / width > kMostRuns) return;
+    for (int i = 0; i < n_inputs; ++i) {
+      const int channels = static_cast<int>(inputs[i].shape[3]);
+      for (int from = 0; from < channels; from += width) runs_.push_back({i, from, channels});
+    }
+  }
+
   const std::unique_ptr<Computation> inner_;
   const std::unique_ptr<PointwiseConvolution> outer_;
   FinishAttributes finish_;
   const int inner_inputs_;
   Plane between_;
+  std::vector<Run> runs_;  // of joined tensors, when they are not copied
 };
 
 }  // namespace

@@ -15,10 +15,16 @@ class Unit {
  public:
   // `tap_pixels` neighbouring taps of the phase are read as one.
   Unit(const GemmConv& conv, const GemmPhase& phase, int tap_pixels)
+      : Unit(conv, phase, tap_pixels, phase.n_taps / tap_pixels) {}
+
+  // Of joined tensors.
+  explicit Unit(const GemmConv& conv) : Unit(conv, conv.phases[0], 1, conv.n_joined) {}
+
+  Unit(const GemmConv& conv, const GemmPhase& phase, int tap_pixels, int n_taps)
       : conv_(conv),
         phase_(phase),
         tap_pixels_(tap_pixels),
-        n_taps_(phase.n_taps / tap_pixels),
+        n_taps_(n_taps),
         capacity_(n_taps_ * kUnitPixels > kPointers ? kPointers / n_taps_ : kUnitPixels),
         clamp_(as_clamp(conv.finish)) {}
 
@@ -42,6 +48,17 @@ class Unit {
     });
   }
 
+  // The same for pixels of joined tensors, from the one at `index` on.
+  void add_joined(int count, float* out, ptrdiff_t index) {
+    add_pieces(count, out, index, 1, [&](int done, int n) {
+      for (int t = 0; t < n_taps_; ++t) {
+        const ChannelTap& tap = conv_.joined[t];
+        const float** to = pointers_ + t * capacity_ + count_;
+        for (int i = 0; i < n; ++i) to[i] = tap.first + (index + done + i) * tap.stride;
+      }
+    });
+  }
+
   void flush() {
     if (count_ == 0) return;
     const int outputs = conv_.out.channels / conv_.group, inputs = conv_.in.channels / conv_.group;
@@ -58,7 +75,7 @@ class Unit {
         Tile tile;
         tile.stride = capacity_;
         tile.n_taps = n_taps_;
-        tile.width = tap_pixels_ * inputs;
+        tile.width = phase_.n_taps * inputs / n_taps_;
         tile.weights = weights;
         tile.bias = conv_.bias + group * blocks.vectors * kLanes + first;
         tile.offset = group * outputs + first;
@@ -210,6 +227,14 @@ inline void convolve_packed(const GemmConv& c, const Segment* segments, int coun
   unit.flush();
 }
 
+inline void convolve_joined(const GemmConv& c, const Segment* segments, int count) {
+  Unit unit(c);
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    unit.add_joined(s->x1 - s->x0, s->out, static_cast<ptrdiff_t>(s->y) * c.out.width + s->x0);
+  }
+  unit.flush();
+}
+
 inline void convolve_transposed(const GemmConv& c, const Segment* segments, int count) {
   for (int phase_y = 0; phase_y < c.stride_h; ++phase_y) {
     for (int phase_x = 0; phase_x < c.stride_w; ++phase_x) {
@@ -231,6 +256,8 @@ inline void convolve_transposed(const GemmConv& c, const Segment* segments, int 
 inline void gemm_conv(const GemmConv& c, const Segment* segments, int count) {
   if (c.pixels) {
     convolve_packed(c, segments, count);
+  } else if (c.joined) {
+    convolve_joined(c, segments, count);
   } else if (c.transposed) {
     convolve_transposed(c, segments, count);
   } else {

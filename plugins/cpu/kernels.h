@@ -37,10 +37,19 @@ struct GemmPhase {
   const void* weights = nullptr;  // packed by pack_weights: float, or float16 as uint16_t
 };
 
+// One of several runs of channels, all of one width, that together are a pixel: of the tensor's first pixel, and how
+// many floats it is from pixel to pixel.
+struct ChannelTap {
+  const float* first;
+  ptrdiff_t stride;
+};
+
 struct GemmConv {
   ChannelPart part;
   const float* x = nullptr;
-  const float* pixels = nullptr;  // if not null, instead of x: the segments' own input pixels, one after the other
+  const float* pixels = nullptr;       // if not null, instead of x: the segments' own input pixels, one after the other
+  const ChannelTap* joined = nullptr;  // likewise, of n_joined tensors or parts of them
+  int n_joined = 0;
   Plane in, out;
   int stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
   bool transposed = false;

@@ -38,6 +38,8 @@ SHAPES = (
     + [
         concat_conv("inputs", (5, 6), channels, 18)
         for channels in ((7,), (16,), (17, 15, 1), (4, 4, 4, 4), (1, 2, 3, 4, 5), (32, 64, 1, 7, 16))
+        # Of one width, or of runs of one: read where they lie.
+        + ((16, 16), (32, 16), (24, 24, 24), (48, 16, 32), (64, 128), (16,) * 8, (16,) * 9)
     ]
 )
 
@@ -101,6 +103,7 @@ MASKED = [
         (separable, (20, 17), dict(between=("SiLU", ()))),
         (separable, (16, 24), dict(kernel=5, stride=2)),
         (concat_conv, ((12, 5), 17), dict(activation="SiLU")),
+        (concat_conv, ((32, 16), 17), dict(activation="SiLU")),
     )
 ]
 
@@ -111,6 +114,7 @@ GATED = [
     for make, channels, rest in (
         (separable, (20, 33), dict(cache=cache, mask=mask, activation="SiLU", between=("SiLU", ()))),
         (concat_conv, ((16, 9), 18), dict(cache=cache, mask=mask, activation="Relu")),
+        (concat_conv, ((16, 16), 33), dict(cache=cache, mask=mask, activation="Relu")),
     )
 ]
 
@@ -123,6 +127,7 @@ LARGE = [
     # Weights that threads share, as convolution.HEAVY.
     concat_conv("heavy", (12, 13), (200, 56, 100), 256, patch=1, activation="SiLU"),
     concat_conv("heavy-gated", (13, 12), (256, 16), 300, patch=2, cell=2, activation="Relu"),
+    concat_conv("heavy-runs", (12, 13), (64, 128, 64), 256, patch=1, activation="SiLU"),
     separable("heavy", (12, 13), 260, 256, patch=2),
 ]
 
