@@ -16,22 +16,40 @@ struct TapRange {
   }
 };
 
-// One pixel anywhere: only the taps inside the tensor are added.
+template <int block, typename Lanes>
+inline void depthwise_border_vectors(const DepthwiseConv& d, const Clamp& clamp, const TapRange& rows,
+                                     const TapRange& columns, const float* from, ptrdiff_t c, Lanes lanes, float* out) {
+  const Window& w = d.window;
+  const ptrdiff_t channels = d.out.channels, row = w.dilation_h * channels * d.in.width,
+                  column = w.dilation_w * channels;
+  Vec total[block];
+#pragma GCC unroll 4
+  for (int j = 0; j < block; ++j) total[j] = lanes.read(d.bias + c + j * kLanes);
+  for (int ky = rows.begin; ky < rows.end; ++ky) {
+    const float* x = from + ky * row + columns.begin * column + c;
+    const float* filter = d.weights + (ky * w.kernel_w + columns.begin) * channels + c;
+    for (int kx = columns.begin; kx < columns.end; ++kx, x += column, filter += channels) {
+#pragma GCC unroll 4
+      for (int j = 0; j < block; ++j) total[j] += lanes.read(x + j * kLanes) * lanes.read(filter + j * kLanes);
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < block; ++j) {
+    lanes.write(out + c + j * kLanes, min(splat(clamp.high), max(splat(clamp.low), total[j])));
+  }
+}
+
+// One pixel anywhere: only the taps inside the tensor are added, those of several vectors side by side.
 inline void depthwise_border_pixel(const DepthwiseConv& d, const Clamp& clamp, int y, int x, float* out) {
   const Window& w = d.window;
-  const int channels = d.out.channels;
   const TapRange rows(y, w.kernel_h, w.dilation_h, d.in.height), columns(x, w.kernel_w, w.dilation_w, d.in.width);
-  for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
-    Vec total = lanes.read(d.bias + c);
-    for (int ky = rows.begin; ky < rows.end; ++ky) {
-      const float* from = d.x + (static_cast<ptrdiff_t>(y + ky * w.dilation_h) * d.in.width + x) * channels + c;
-      const float* filter = d.weights + ky * w.kernel_w * channels + c;
-      for (int kx = columns.begin; kx < columns.end; ++kx) {
-        total += lanes.read(from + static_cast<ptrdiff_t>(kx) * w.dilation_w * channels) *
-                 lanes.read(filter + kx * channels);
-      }
-    }
-    lanes.write(out + c, min(splat(clamp.high), max(splat(clamp.low), total)));
+  const float* from = d.x + (static_cast<ptrdiff_t>(y) * d.in.width + x) * d.out.channels;
+  ptrdiff_t c = 0;
+  for (; c + kBlock * kLanes <= d.out.channels; c += kBlock * kLanes) {
+    depthwise_border_vectors<kBlock>(d, clamp, rows, columns, from, c, Whole(), out);
+  }
+  for_each_vector(d.out.channels - c, [&](ptrdiff_t rest, auto lanes) {
+    depthwise_border_vectors<1>(d, clamp, rows, columns, from, c + rest, lanes, out);
   });
 }
 
