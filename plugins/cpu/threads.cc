@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <thread>
@@ -31,10 +32,14 @@ constexpr int kMostThreads = 64;
 // thread counts with on one of its own: at this grain, lines that travel between cores are what a loop costs.
 class Pool {
  public:
-  // Only one loop runs on the workers at a time; a caller that finds them busy runs its loop alone.
+  // Only one loop runs on the workers at a time; a caller that finds them busy runs its loop alone, and so does one for
+  // whom the system has no more threads.
   bool run(int workers, int count, void (*body)(void*, int), void* context) {
     if (taken_.exchange(true, std::memory_order_acquire)) return false;
-    grow(workers);
+    if (!grow(workers)) {
+      taken_.store(false, std::memory_order_release);
+      return false;
+    }
     body_ = body;
     context_ = context;
     count_ = count;
@@ -57,12 +62,18 @@ class Pool {
   static constexpr uint64_t kInside = 0xffff, kClosed = 1 << 16, kLoop = uint64_t(1) << 32;
   static uint32_t loop_of(uint64_t door) { return static_cast<uint32_t>(door >> 32); }
 
-  void grow(int workers) {
-    while (static_cast<int>(workers_.size()) < workers) {
-      const int id = static_cast<int>(workers_.size());
-      const uint32_t seen = loop_of(door_.load());
-      workers_.emplace_back([this, id, seen] { serve(id, seen); });
+  // -> are there as many?
+  bool grow(int workers) {
+    try {
+      while (static_cast<int>(workers_.size()) < workers) {
+        const int id = static_cast<int>(workers_.size());
+        const uint32_t seen = loop_of(door_.load());
+        workers_.emplace_back([this, id, seen] { serve(id, seen); });
+      }
+    } catch (const std::exception&) {
+      return false;
     }
+    return true;
   }
 
   // One's own share first, then what is left of the others'. Neighbouring indices are neighbouring patches: a thread
