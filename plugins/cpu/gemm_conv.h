@@ -15,18 +15,11 @@ class Unit {
  public:
   // `tap_pixels` neighbouring taps of the phase are read as one.
   Unit(const GemmConv& conv, const GemmPhase& phase, int tap_pixels)
-      : Unit(conv, phase, tap_pixels, phase.n_taps / tap_pixels) {}
+      : Unit(conv, phase, tap_pixels, phase.n_taps / tap_pixels, tap_pixels * (conv.in.channels / conv.group)) {}
 
   // Of joined tensors.
-  explicit Unit(const GemmConv& conv) : Unit(conv, conv.phases[0], 1, conv.n_joined) {}
-
-  Unit(const GemmConv& conv, const GemmPhase& phase, int tap_pixels, int n_taps)
-      : conv_(conv),
-        phase_(phase),
-        tap_pixels_(tap_pixels),
-        n_taps_(n_taps),
-        capacity_(n_taps_ * kUnitPixels > kPointers ? kPointers / n_taps_ : kUnitPixels),
-        clamp_(as_clamp(conv.finish)) {}
+  explicit Unit(const GemmConv& conv)
+      : Unit(conv, conv.phases[0], 1, conv.n_joined, conv.in.channels / conv.n_joined) {}
 
   // `count` pixels of one row whose first taps lie at (y, x), (y, x + step), ... of the input; `out` and `index` are
   // the first one's place in memory and (counted in pixels) in the output tensor, `out_step` from one to the next.
@@ -75,7 +68,7 @@ class Unit {
         Tile tile;
         tile.stride = capacity_;
         tile.n_taps = n_taps_;
-        tile.width = phase_.n_taps * inputs / n_taps_;
+        tile.width = tap_width_;
         tile.weights = weights;
         tile.bias = conv_.bias + group * blocks.vectors * kLanes + first;
         tile.offset = group * outputs + first;
@@ -98,6 +91,16 @@ class Unit {
   };
 
   static constexpr int kPointers = 32 * kUnitPixels;
+
+  // tap_width: in floats.
+  Unit(const GemmConv& conv, const GemmPhase& phase, int tap_pixels, int n_taps, int tap_width)
+      : conv_(conv),
+        phase_(phase),
+        tap_pixels_(tap_pixels),
+        n_taps_(n_taps),
+        tap_width_(tap_width),
+        capacity_(n_taps_ * kUnitPixels > kPointers ? kPointers / n_taps_ : kUnitPixels),
+        clamp_(as_clamp(conv.finish)) {}
 
   // As many pixels at a time as there is room for; point_piece(done, n) makes the pointers of the next n.
   template <typename PointPiece>
@@ -185,7 +188,7 @@ class Unit {
 
   const GemmConv& conv_;
   const GemmPhase& phase_;
-  const int tap_pixels_, n_taps_, capacity_;
+  const int tap_pixels_, n_taps_, tap_width_, capacity_;
   const Clamp clamp_;
   int count_ = 0, runs_ = 0;
   Run run_[kUnitPixels];
