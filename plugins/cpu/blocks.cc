@@ -1,9 +1,10 @@
 #include "blocks.h"
 
 namespace patchskip {
-void list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const Plane& plane, int most_pixels,
-                 std::vector<Block>* blocks) {
+int list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const Plane& plane, int most_pixels,
+                std::vector<Block>* blocks) {
   blocks->clear();
+  int pixels = 0;
   const int rows = (plane.height + patch - 1) / patch, columns = (plane.width + patch - 1) / patch;
   const int most = most_pixels / (patch * patch) > 0 ? most_pixels / (patch * patch) : 1;
   thread_local std::vector<uint64_t> words;
@@ -23,18 +24,19 @@ void list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const P
           const int last = first + most < end ? first + most : end;
           const int x1 = last * patch < plane.width ? last * patch : plane.width;
           blocks->push_back({y, y1, first * patch, x1});
+          pixels += blocks->back().pixels();
         }
         bits = skipped + run < 64 ? bits >> (skipped + run) << (skipped + run) : 0;
       }
     }
   }
+  return pixels;
 }
 
-void list_units(const std::vector<Block>& blocks, int shares, int each, std::vector<int>* starts) {
+void list_units(const std::vector<Block>& blocks, int pixels, int shares, int each, std::vector<int>* starts) {
   constexpr int kLastOnes = 4;  // become smaller
   const auto weight = [](int left) { return left < kLastOnes ? left : kLastOnes; };
-  int pixels = 0, total = 0;
-  for (const Block& block : blocks) pixels += block.pixels();
+  int total = 0;
   for (int left = each; left > 0; --left) total += weight(left);
 
   starts->clear();

@@ -12,12 +12,14 @@ struct Block {
   int pixels() const { return (y1 - y0) * (x1 - x0); }
 };
 
-// The active patches of a mask over a height x width tensor; a block has at most `most_pixels`, or one patch.
-void list_blocks(const Kernels&, const int32_t* mask, int patch, const Plane& plane, int most_pixels,
-                 std::vector<Block>* blocks);
+// The active patches of a mask over a height x width tensor; a block has at most `most_pixels`, or one patch. Returns
+// how many pixels they have.
+int list_blocks(const Kernels&, const int32_t* mask, int patch, const Plane& plane, int most_pixels,
+                std::vector<Block>* blocks);
 
-// Unit i is blocks [starts[i], starts[i + 1]). The shares of the threads have about equal numbers of pixels, and `each`
-// units, of which the last become smaller, so that no thread waits long for another's.
-void list_units(const std::vector<Block>& blocks, int shares, int each, std::vector<int>* starts);
+// Of blocks of `pixels` together: unit i is blocks [starts[i], starts[i + 1]). The shares of the threads have about
+// equal numbers of pixels, and `each` units, of which the last become smaller, so that no thread waits long for
+// another's.
+void list_units(const std::vector<Block>& blocks, int pixels, int shares, int each, std::vector<int>* starts);
 
 }  // namespace patchskip

@@ -16,19 +16,23 @@ struct TapRange {
   }
 };
 
+// The taps of one output pixel that meet input pixels: where the first of each lies, and how far it is to the next
+// ones.
+struct TapWalk {
+  const float *x, *filter;
+  ptrdiff_t x_row, x_column, filter_row, filter_column;
+  int rows, columns;
+};
+
 template <int block, typename Lanes>
-inline void depthwise_border_vectors(const DepthwiseConv& d, const Clamp& clamp, const TapRange& rows,
-                                     const TapRange& columns, const float* from, ptrdiff_t c, Lanes lanes, float* out) {
-  const Window& w = d.window;
-  const ptrdiff_t channels = d.out.channels, row = w.dilation_h * channels * d.in.width,
-                  column = w.dilation_w * channels;
+inline void depthwise_vectors(const DepthwiseConv& d, const Clamp& clamp, const TapWalk& walk, ptrdiff_t c, Lanes lanes,
+                              float* out) {
   Vec total[block];
 #pragma GCC unroll 4
   for (int j = 0; j < block; ++j) total[j] = lanes.read(d.bias + c + j * kLanes);
-  for (int ky = rows.begin; ky < rows.end; ++ky) {
-    const float* x = from + ky * row + columns.begin * column + c;
-    const float* filter = d.weights + (ky * w.kernel_w + columns.begin) * channels + c;
-    for (int kx = columns.begin; kx < columns.end; ++kx, x += column, filter += channels) {
+  for (int row = 0; row < walk.rows; ++row) {
+    const float *x = walk.x + row * walk.x_row + c, *filter = walk.filter + row * walk.filter_row + c;
+    for (int k = 0; k < walk.columns; ++k, x += walk.x_column, filter += walk.filter_column) {
 #pragma GCC unroll 4
       for (int j = 0; j < block; ++j) total[j] += lanes.read(x + j * kLanes) * lanes.read(filter + j * kLanes);
     }
@@ -39,18 +43,31 @@ inline void depthwise_border_vectors(const DepthwiseConv& d, const Clamp& clamp,
   }
 }
 
-// One pixel anywhere: only the taps inside the tensor are added, those of several vectors side by side.
-inline void depthwise_border_pixel(const DepthwiseConv& d, const Clamp& clamp, int y, int x, float* out) {
-  const Window& w = d.window;
-  const TapRange rows(y, w.kernel_h, w.dilation_h, d.in.height), columns(x, w.kernel_w, w.dilation_w, d.in.width);
-  const float* from = d.x + (static_cast<ptrdiff_t>(y) * d.in.width + x) * d.out.channels;
+// One pixel: the sums of several vectors side by side, as one alone would wait for each of its additions.
+inline void depthwise_pixel(const DepthwiseConv& d, const Clamp& clamp, const TapWalk& walk, float* out) {
   ptrdiff_t c = 0;
   for (; c + kBlock * kLanes <= d.out.channels; c += kBlock * kLanes) {
-    depthwise_border_vectors<kBlock>(d, clamp, rows, columns, from, c, Whole(), out);
+    depthwise_vectors<kBlock>(d, clamp, walk, c, Whole(), out);
   }
-  for_each_vector(d.out.channels - c, [&](ptrdiff_t rest, auto lanes) {
-    depthwise_border_vectors<1>(d, clamp, rows, columns, from, c + rest, lanes, out);
-  });
+  for_each_vector(d.out.channels - c,
+                  [&](ptrdiff_t rest, auto lanes) { depthwise_vectors<1>(d, clamp, walk, c + rest, lanes, out); });
+}
+
+// One pixel anywhere: only the taps inside the tensor are added.
+inline void depthwise_border_pixel(const DepthwiseConv& d, const Clamp& clamp, int y, int x, float* out) {
+  const Window& w = d.window;
+  const ptrdiff_t channels = d.out.channels, width = d.in.width;
+  const TapRange rows(y, w.kernel_h, w.dilation_h, d.in.height), columns(x, w.kernel_w, w.dilation_w, d.in.width);
+  TapWalk walk;
+  walk.x_row = w.dilation_h * width * channels;
+  walk.x_column = w.dilation_w * channels;
+  walk.filter_row = w.kernel_w * channels;
+  walk.filter_column = channels;
+  walk.x = d.x + (y * width + x) * channels + rows.begin * walk.x_row + columns.begin * walk.x_column;
+  walk.filter = d.weights + rows.begin * walk.filter_row + columns.begin * walk.filter_column;
+  walk.rows = rows.end - rows.begin;
+  walk.columns = columns.end - columns.begin;
+  depthwise_pixel(d, clamp, walk, out);
 }
 
 // Pixels whose window lies inside the tensor. The filter of a vector of channels is loaded once for a few of them, and
@@ -279,44 +296,23 @@ struct TransposedTaps {
 };
 
 // An output pixel of a transposed convolution gathers the input pixels whose tap reaches it.
-template <int block, typename Lanes>
-inline void depthwise_transposed_vectors(const DepthwiseConv& d, const Clamp& clamp, const TransposedTaps& rows,
-                                         const TransposedTaps& columns, ptrdiff_t c, Lanes lanes, float* out) {
-  const ptrdiff_t channels = d.out.channels;
-  Vec total[block];
-#pragma GCC unroll 4
-  for (int j = 0; j < block; ++j) total[j] = lanes.read(d.bias + c + j * kLanes);
-  for (int i = 0; i < rows.count; ++i) {
-    const float* from =
-        d.x + ((rows.in - i * rows.down) * static_cast<ptrdiff_t>(d.in.width) + columns.in) * channels + c;
-    const float* filter =
-        d.weights + ((rows.tap + i * rows.step) * static_cast<ptrdiff_t>(d.window.kernel_w) + columns.tap) * channels +
-        c;
-    for (int k = 0; k < columns.count; ++k, from -= columns.down * channels, filter += columns.step * channels) {
-#pragma GCC unroll 4
-      for (int j = 0; j < block; ++j) total[j] += lanes.read(from + j * kLanes) * lanes.read(filter + j * kLanes);
-    }
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < block; ++j) {
-    lanes.write(out + c + j * kLanes, min(splat(clamp.high), max(splat(clamp.low), total[j])));
-  }
-}
-
 inline void depthwise_transposed_segment(const DepthwiseConv& d, const Clamp& clamp, const Segment& s) {
   const Window& w = d.window;
-  const int channels = d.out.channels;
+  const ptrdiff_t channels = d.out.channels, width = d.in.width;
   const TransposedTaps rows(s.y + w.pad_top, w.kernel_h, w.dilation_h, w.stride_h, d.in.height);
   float* out = s.out;
   for (int x = s.x0; x < s.x1; ++x, out += channels) {
     const TransposedTaps columns(x + w.pad_left, w.kernel_w, w.dilation_w, w.stride_w, d.in.width);
-    ptrdiff_t c = 0;
-    for (; c + kBlock * kLanes <= channels; c += kBlock * kLanes) {
-      depthwise_transposed_vectors<kBlock>(d, clamp, rows, columns, c, Whole(), out);
-    }
-    for_each_vector(channels - c, [&](ptrdiff_t rest, auto lanes) {
-      depthwise_transposed_vectors<1>(d, clamp, rows, columns, c + rest, lanes, out);
-    });
+    TapWalk walk;
+    walk.x = d.x + (rows.in * width + columns.in) * channels;
+    walk.x_row = -rows.down * width * channels;
+    walk.x_column = -columns.down * channels;
+    walk.filter = d.weights + (static_cast<ptrdiff_t>(rows.tap) * w.kernel_w + columns.tap) * channels;
+    walk.filter_row = static_cast<ptrdiff_t>(rows.step) * w.kernel_w * channels;
+    walk.filter_column = columns.step * channels;
+    walk.rows = rows.count;
+    walk.columns = columns.count;
+    depthwise_pixel(d, clamp, walk, out);
   }
 }
 

@@ -54,15 +54,13 @@ class PatchSkip : public Operator {
     thread_local std::vector<Block> blocks;
     thread_local std::vector<int> units;
     const int most = std::min(std::max(kUnitValues / plane_.channels, kLeastUnitPixels), kMostUnitPixels);
-    list_blocks(*kernels_, side_ > patch_ ? squares(active) : active, side_, plane_, most, &blocks);
+    const int pixels = list_blocks(*kernels_, side_ > patch_ ? squares(active) : active, side_, plane_, most, &blocks);
     if (blocks.empty()) return;
-    int pixels = 0;
-    for (const Block& block : blocks) pixels += block.pixels();
     const bool alone = pixels * computation_->cost(plane_) < kWorthAThread;
     const int parts = alone ? 1 : computation_->parts(threads());
     // Where each thread computes its part of a unit, every unit reads the weights again.
     const int shares = alone ? 1 : threads() / parts;
-    list_units(blocks, shares,
+    list_units(blocks, pixels, shares,
                alone       ? (pixels + most - 1) / most
                : parts > 1 ? units_of_a_share(pixels, kMostUnitPixels, shares, 1)
                            : units_of_a_share(pixels, most, shares, kUnitsOfAThread),

@@ -61,10 +61,8 @@ class Planes : public Relayout {
     thread_local std::vector<Block> blocks;
     thread_local std::vector<int> units;
     const int most = std::max(1, kUnitValues / planes_[0].channels);
-    list_blocks(*kernels_, active, patch_, planes_[0], most, &blocks);
-    int pixels = 0;
-    for (const Block& block : blocks) pixels += block.pixels();
-    list_units(blocks, threads(), pixels / (most * threads()) + 1, &units);
+    const int pixels = list_blocks(*kernels_, active, patch_, planes_[0], most, &blocks);
+    list_units(blocks, pixels, threads(), pixels / (most * threads()) + 1, &units);
     const Block* first = blocks.data();
     const int* starts = units.data();
     const float* x = data<const float>(inputs[0]);
