@@ -110,24 +110,21 @@ class Convolution : public PointwiseConvolution {
       compute_winograd(data<const float>(inputs[0]), finish, segments, count, part);
       return;
     }
-    GemmConv c = gemm(finish);
-    c.part = part;
+    GemmConv c = gemm(finish, part);
     c.x = data<const float>(inputs[0]);
     kernels_->gemm_conv(c, segments, count);
   }
 
   void compute_packed(const float* pixels, const Finish& finish, const Segment* segments, int count,
                       ChannelPart part) const override {
-    GemmConv c = gemm(finish);
-    c.part = part;
+    GemmConv c = gemm(finish, part);
     c.pixels = pixels;
     kernels_->gemm_conv(c, segments, count);
   }
 
   void compute_joined(const ChannelTap* taps, int n_taps, const Finish& finish, const Segment* segments, int count,
                       ChannelPart part) const override {
-    GemmConv c = gemm(finish);
-    c.part = part;
+    GemmConv c = gemm(finish, part);
     c.joined = taps;
     c.n_joined = n_taps;
     kernels_->gemm_conv(c, segments, count);
@@ -174,9 +171,10 @@ class Convolution : public PointwiseConvolution {
     kernels_->winograd_conv(c, segments, count);
   }
 
-  GemmConv gemm(const Finish& finish) const {
+  GemmConv gemm(const Finish& finish, ChannelPart part) const {
     const Window& w = conv_.shape.window;
     GemmConv c;
+    c.part = part;
     c.in = in_;
     c.out = out_;
     c.stride_h = w.stride_h;
