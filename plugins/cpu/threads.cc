@@ -13,9 +13,9 @@
 namespace patchskip {
 namespace {
 
-// How long a worker waits awake. Longer than the gaps within a frame, and than those between frames when they come as
-// fast as they can; at 30 frames a second it sleeps most of the time.
-constexpr std::chrono::microseconds kAwake(1000);
+// How long a worker waits awake: longer than the gaps within a frame, and not into those between frames, in which
+// others, such as OpenCV's threads, need its core. To be woken then costs less than they lose.
+constexpr std::chrono::microseconds kAwake(100);
 constexpr int kPauses = 64;  // between looks at the clock
 
 inline void pause() {
