@@ -8,8 +8,7 @@ picture's width, from somewhere within the person and growing away from the came
 import numpy as np
 
 from .skeletons import BLAZEPOSE_33, COCO_17, H36M_18, MUCO_21
-
-NEAR = 2  # cells from a joint, on each axis, within which its probability counts for its score
+from .volumes import Expectation
 
 
 class Heatmaps:
@@ -58,7 +57,7 @@ class Volumes:
 
     def __init__(self, name, joints):
         self.name, self.skeleton = name, self.SKELETONS[joints]
-        self._seen = self._found = None  # the frame before: volumes, joints
+        self._expectation = None  # made for the first frame
 
     @classmethod
     def of(cls, size, outputs):
@@ -70,15 +69,9 @@ class Volumes:
 
     def __call__(self, outputs):
         maps = outputs[self.name]
-        volumes = maps.reshape((len(self.skeleton.joints), maps.shape[2]) + maps.shape[2:])
-        # Comparing is far cheaper than the softmax, and a frame in which nothing changed is common.
-        if self._seen is None:
-            self._seen = np.full_like(volumes, np.nan)
-        # Joint by joint: where one changed the first did, as a patch of the network's output holds all of them.
-        if not all(map(np.array_equal, volumes, self._seen)):
-            np.copyto(self._seen, volumes)
-            self._found = _expected(volumes)
-        return self._found
+        if self._expectation is None:
+            self._expectation = Expectation(len(self.skeleton.joints), maps.shape[2])
+        return self._expectation(maps)
 
 
 class Landmarks:
@@ -107,26 +100,3 @@ class Landmarks:
 
 # The first that fits is taken.
 DECODERS = {"landmarks": Landmarks, "volumes": Volumes, "heatmaps": Heatmaps}  # type: dict
-
-
-def _expected(volumes):
-    joints, size = volumes.shape[:2]
-    highest = volumes.max(axis=(1, 2, 3))
-    weights = np.empty(volumes.shape[1:], np.float32)
-    planes, depths = np.empty((joints, size, size), np.float32), np.empty((joints, size), np.float32)
-    # One joint at a time: its weights stay in the cache, and no memory is asked for that is new to the process.
-    for joint, volume in enumerate(volumes):
-        np.subtract(volume, highest[joint], out=weights)  # the largest weight is 1: nothing overflows
-        np.exp(weights, out=weights)
-        np.add.reduce(weights, axis=0, out=planes[joint])
-        np.add.reduce(weights.reshape(size, -1), axis=1, out=depths[joint])
-    total = depths.sum(axis=1)
-    cells = np.arange(size, dtype=np.float32)
-    places = np.stack([(side * cells).sum(axis=1) / total for side in (planes.sum(1), planes.sum(2), depths)], axis=1)
-    score = np.empty(joints, np.float32)
-    for joint, place in enumerate(np.rint(np.nan_to_num(places)).astype(int)):
-        x, y, z = (slice(max(cell - NEAR, 0), cell + NEAR + 1) for cell in place)
-        score[joint] = np.exp(volumes[joint, z, y, x] - highest[joint]).sum() / total[joint]
-    places /= size
-    places[:, 2] -= 0.5
-    return np.concatenate([places, score[:, None]], axis=1), float(score.mean())
