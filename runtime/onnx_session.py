@@ -7,7 +7,7 @@ import numpy as np
 from patchskip.plugins import library
 
 from .errors import PatchskipError, one_line
-from .memory import aligned
+from .memory import aligned, aligned_together
 
 DTYPES = {
     "tensor(float)": "float32",
@@ -51,9 +51,9 @@ class Execution:
         self._binding = network.session.io_binding()
         self._inputs = [entry["name"] for entry in model.inputs]
         self._bound = [None] * len(self._inputs)
-        self._arrays = {}
-        for name, entry in network.outputs.items():
-            array = self._arrays[name] = aligned(entry["shape"], entry["dtype"])
+        wanted = [(entry["shape"], entry["dtype"]) for entry in network.outputs.values()]
+        self._arrays = dict(zip(network.outputs, aligned_together(wanted)))
+        for name, array in self._arrays.items():
             self._binding.bind_output(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
         self.states = []
         for state in model.metadata["states"]:
