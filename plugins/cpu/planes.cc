@@ -60,24 +60,34 @@ class Planes : public Relayout {
   void lay_out(const int32_t* active, const Tensor* inputs, float* out) const override {
     thread_local std::vector<Block> blocks;
     thread_local std::vector<int> units;
-    const int most = std::max(1, kUnitValues / planes_[0].channels);
+    const int channels = planes_[0].channels, most = std::max(1, kUnitValues / channels);
     const int pixels = list_blocks(*kernels_, active, patch_, planes_[0], most, &blocks);
-    list_units(blocks, pixels, threads(), pixels / (most * threads()) + 1, &units);
+    // Threads share the planes, not the pixels: neighbouring pixels of a plane lie on one cache line.
+    const int parts = activates_ ? 1 : std::min(threads(), patches(channels, kPlanesAtOnce));
+    const int shares = parts > 1 ? 1 : threads();
+    list_units(blocks, pixels, shares, pixels / (most * shares) + 1, &units);
     const Block* first = blocks.data();
     const int* starts = units.data();
+    const int count = static_cast<int>(units.size()) - 1;
     const float* x = data<const float>(inputs[0]);
-    auto lay_out_unit = [&](int i) { lay_out_blocks(first + starts[i], first + starts[i + 1], x, out); };
-    parallel_for(static_cast<int>(units.size()) - 1, lay_out_unit);
+    const auto bound = [&](int part) { return patches(channels, kPlanesAtOnce) * part / parts * kPlanesAtOnce; };
+    auto lay_out_unit = [&](int i) {
+      const int unit = i % count, part = i / count;
+      lay_out_blocks(first + starts[unit], first + starts[unit + 1], bound(part), std::min(bound(part + 1), channels),
+                     x, out);
+    };
+    parallel_for(count * parts, lay_out_unit);
   }
 
  private:
-  // All blocks' pixels of a few planes before the next planes: a line is whole before others take its place.
-  void lay_out_blocks(const Block* first, const Block* last, const float* x, float* out) const {
+  // Planes [begin, end). All blocks' pixels of a few of them before the next ones: a line is whole before others take
+  // its place.
+  void lay_out_blocks(const Block* first, const Block* last, int begin, int end, const float* x, float* out) const {
     const int channels = planes_[0].channels;
     const ptrdiff_t plane = planes_[0].pixels();
     const float* activated = activates_ ? activate(first, last, x) : nullptr;
-    for (int c = 0; c < channels; c += kPlanesAtOnce) {
-      const int count = std::min(kPlanesAtOnce, channels - c);
+    for (int c = begin; c < end; c += kPlanesAtOnce) {
+      const int count = std::min(kPlanesAtOnce, end - c);
       const float* next = activated;
       for (const Block* b = first; b != last; ++b) {
         const int width = b->x1 - b->x0;

@@ -45,10 +45,7 @@ class Pool {
     count_ = count;
     shares_ = workers + 1;
     const uint64_t before = door_.fetch_add(kLoop - kClosed, std::memory_order_seq_cst);
-    if (asleep_.load(std::memory_order_seq_cst) > 0) {
-      std::lock_guard<std::mutex> lock(sleep_);
-      wake_.notify_all();
-    }
+    wake();
     work(0, loop_of(before) + 1);
     // Late workers are turned away; those inside are finishing their last piece.
     door_.fetch_add(kClosed, std::memory_order_acquire);
@@ -57,10 +54,22 @@ class Pool {
     return true;
   }
 
+  // A loop is to come: to wake a worker takes longer than a small loop does.
+  void rouse() {
+    calls_.fetch_add(1, std::memory_order_seq_cst);
+    wake();
+  }
+
  private:
   // Of the door: how many workers are inside, whether it is closed, and in the upper half which loop it leads to.
   static constexpr uint64_t kInside = 0xffff, kClosed = 1 << 16, kLoop = uint64_t(1) << 32;
   static uint32_t loop_of(uint64_t door) { return static_cast<uint32_t>(door >> 32); }
+
+  void wake() {
+    if (asleep_.load(std::memory_order_seq_cst) == 0) return;
+    std::lock_guard<std::mutex> lock(sleep_);
+    wake_.notify_all();
+  }
 
   // -> are there as many?
   bool grow(int workers) {
@@ -109,14 +118,23 @@ class Pool {
     } while (std::chrono::steady_clock::now() < end);
   }
 
+  // Until there is a loop, or will be soon.
+  void sleep(uint32_t seen) {
+    std::unique_lock<std::mutex> lock(sleep_);
+    const uint32_t calls = calls_.load(std::memory_order_seq_cst);
+    asleep_.fetch_add(1, std::memory_order_seq_cst);
+    wake_.wait(lock, [&] {
+      return loop_of(door_.load(std::memory_order_seq_cst)) != seen || calls_.load(std::memory_order_seq_cst) != calls;
+    });
+    asleep_.fetch_sub(1);
+  }
+
   void serve(int id, uint32_t seen) {
     for (;;) {
       wait_awake(seen);
       if (loop_of(door_.load(std::memory_order_relaxed)) == seen) {
-        std::unique_lock<std::mutex> lock(sleep_);
-        asleep_.fetch_add(1, std::memory_order_seq_cst);
-        wake_.wait(lock, [&] { return loop_of(door_.load(std::memory_order_seq_cst)) != seen; });
-        asleep_.fetch_sub(1);
+        sleep(seen);
+        continue;
       }
       const uint64_t door = door_.fetch_add(1, std::memory_order_acquire);
       seen = loop_of(door);
@@ -136,6 +154,7 @@ class Pool {
   Share share_[kMostThreads];
   alignas(64) std::atomic<bool> taken_{false};
   std::atomic<int> asleep_{0};
+  std::atomic<uint32_t> calls_{0};
   std::mutex sleep_;
   std::condition_variable wake_;
   std::vector<std::thread> workers_;
@@ -164,7 +183,10 @@ thread_local int asked_threads = 0;
 
 int threads() { return asked_threads > 0 ? asked_threads : default_threads(); }
 
-void set_threads(int n) { asked_threads = n; }
+void set_threads(int n) {
+  asked_threads = n;
+  if (threads() > 1) pool().rouse();
+}
 
 void parallel_for(int count, void (*body)(void*, int), void* context) {
   int workers = (count < threads() ? count : threads()) - 1;

@@ -13,7 +13,8 @@ void parallel_for(int count, Body& body) {
   parallel_for(count, [](void* context, int index) { (*static_cast<Body*>(context))(index); }, &body);
 }
 
-int threads();            // of the calling thread's loops
-void set_threads(int n);  // 0: the default
+int threads();  // of the calling thread's loops
+// Of the loops to come, for which sleeping workers get up; 0: the default.
+void set_threads(int n);
 
 }  // namespace patchskip
