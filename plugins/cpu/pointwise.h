@@ -46,46 +46,43 @@ inline void channel_copy(const ChannelCopy& c, const Segment* segments, int coun
   }
 }
 
-template <typename Value>
-inline float image_value(const Image& im, int y, int x, int c) {
-  const Value* values = static_cast<const Value*>(im.x);
-  const int from = im.channels ? im.channels[c] : c;
-  const ptrdiff_t at = im.planar ? (static_cast<ptrdiff_t>(from) * im.out.height + y) * im.out.width + x
-                                 : (static_cast<ptrdiff_t>(y) * im.out.width + x) * im.in_channels + from;
-  return static_cast<float>(values[at]);
-}
-
 // Pixels [x0, x1) of row y, normalised. PatchGate compares what this gives, PatchSkip stores it: one function, so that
-// rounding is the same.
-template <typename Value>
+// rounding is the same. `fixed`: how many channels the frame has, before and after, or 0 when it may be any number.
+template <typename Value, int fixed>
 inline void image_row(const Image& im, int y, int x0, int x1, float* out) {
-  const int channels = im.out.channels;
-  const bool whole = !im.planar && !im.channels && im.in_channels == channels;
-  const ptrdiff_t size = static_cast<ptrdiff_t>(x1 - x0) * channels;
-  if (whole) {
-    const Value* from = static_cast<const Value*>(im.x) + (static_cast<ptrdiff_t>(y) * im.out.width + x0) * channels;
-    for (ptrdiff_t i = 0; i < size; ++i) out[i] = static_cast<float>(from[i]);
-  } else {
+  const int channels = fixed ? fixed : im.out.channels, in_channels = fixed ? fixed : im.in_channels, count = x1 - x0;
+  const ptrdiff_t first = static_cast<ptrdiff_t>(y) * im.out.width + x0, plane = im.out.pixels();
+  const Value* values = static_cast<const Value*>(im.x);
+  if (im.planar) {
     for (int c = 0; c < channels; ++c) {
-      for (int x = x0; x < x1; ++x) {
-        out[static_cast<ptrdiff_t>(x - x0) * channels + c] = image_value<Value>(im, y, x, c);
+      const Value* from = values + (im.channels ? im.channels[c] : c) * plane + first;
+      for (int x = 0; x < count; ++x) out[x * channels + c] = static_cast<float>(from[x]);
+    }
+  } else if (im.channels || in_channels != channels) {
+    const Value* from = values + first * in_channels;
+    for (int x = 0; x < count; ++x) {
+      for (int c = 0; c < channels; ++c) {
+        out[x * channels + c] = static_cast<float>(from[x * in_channels + (im.channels ? im.channels[c] : c)]);
       }
     }
+  } else {
+    const Value* from = values + first * channels;
+    for (int i = 0; i < count * channels; ++i) out[i] = static_cast<float>(from[i]);
   }
-  for (int c = 0; im.scale && c < channels; ++c) {
-    for (ptrdiff_t i = c; i < size; i += channels) out[i] *= im.scale[c];
+  // Two loops: the product is rounded before the sum is made.
+  for (int x = 0; im.scale && x < count; ++x) {
+    for (int c = 0; c < channels; ++c) out[x * channels + c] *= im.scale[c];
   }
-  for (int c = 0; im.bias && c < channels; ++c) {
-    for (ptrdiff_t i = c; i < size; i += channels) out[i] += im.bias[c];
+  for (int x = 0; im.bias && x < count; ++x) {
+    for (int c = 0; c < channels; ++c) out[x * channels + c] += im.bias[c];
   }
 }
 
 inline void image_row(const Image& im, int y, int x0, int x1, float* out) {
-  if (im.bytes) {
-    image_row<uint8_t>(im, y, x0, x1, out);
-  } else {
-    image_row<float>(im, y, x0, x1, out);
-  }
+  const bool colours = im.in_channels == 3 && im.out.channels == 3;
+  const auto row = im.bytes ? (colours ? image_row<uint8_t, 3> : image_row<uint8_t, 0>)
+                            : (colours ? image_row<float, 3> : image_row<float, 0>);
+  row(im, y, x0, x1, out);
 }
 
 inline void image(const Image& im, const Segment* segments, int count) {
