@@ -67,7 +67,7 @@ class PatchSkip : public Operator {
                &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
-    const bool far = cache != nullptr && parts == 1 && pixels * 4 < plane_.pixels();
+    const bool far = cache != nullptr && parts == 1 && pixels < plane_.pixels();
     const Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, active, changed, far};
     const int count = static_cast<int>(units.size()) - 1;
     if (parts > 1) {
@@ -102,7 +102,7 @@ class PatchSkip : public Operator {
     float* out;
     const int32_t* active;
     int32_t* changed;
-    bool far;  // what is kept lies scattered, where no prefetcher of the processor's finds it, and is all this unit's
+    bool far;  // what is kept is asked for: it lies scattered, where no prefetcher of the processor finds it
   };
 
   void prepare(const Tensor* inputs, int n_inputs, int n_outputs) {
