@@ -18,7 +18,7 @@ from patchskip.export.command import save
 from patchskip.runtime import cli, opencv, sinks
 from patchskip.runtime.errors import exit_status
 from patchskip.runtime.files import atomic_path, check_targets, make_folder
-from patchskip.runtime.run import Pipeline
+from patchskip.runtime.pipeline import Pipeline
 from patchskip.runtime.sources import open_source
 
 FRAMES = 240

@@ -8,7 +8,7 @@ import numpy as np
 
 from patchskip.benchmarks import accuracy, joints
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.run import STAGES
+from patchskip.runtime.pipeline import STAGES
 
 # What is compared, of the first of these that was measured.
 TITLES = {

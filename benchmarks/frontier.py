@@ -25,8 +25,8 @@ from patchskip.export.calibration.settings import Gates
 from patchskip.export.command import save
 from patchskip.runtime.errors import PatchskipError, exit_status
 from patchskip.runtime.files import atomic_json, atomic_text, check_targets
+from patchskip.runtime.pipeline import Pipeline
 from patchskip.runtime.progress import Progress
-from patchskip.runtime.run import Pipeline
 from patchskip.runtime.sources import open_source
 
 LOST = 0.005  # of AP50: the table says at which active MACs a frontier loses no more

@@ -7,7 +7,7 @@ import numpy as np
 from patchskip.benchmarks import accuracy, joints, timing
 from patchskip.benchmarks.dense import difference
 from patchskip.runtime.every_nth import EveryNth
-from patchskip.runtime.run import STAGES, Pipeline
+from patchskip.runtime.pipeline import STAGES, Pipeline
 
 KINDS = ("dense", "skip")
 WARM_UP = 5  # frames, before a reset, so that the first frame measured finds its memory and code in place

@@ -9,7 +9,7 @@ from patchskip.benchmarks.measure import frames_of
 from patchskip.benchmarks.sessions import node_events
 from patchskip.runtime.model import Model
 from patchskip.runtime.onnx_session import Session, session_options
-from patchskip.runtime.run import Pipeline
+from patchskip.runtime.pipeline import Pipeline
 
 SLOWEST = 20  # nodes that the table lists
 

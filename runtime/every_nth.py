@@ -19,7 +19,7 @@ def check(numbers, task, option, most=None):
 
 
 class EveryNth:
-    """`every(frame)` -> what is known of it: as the run.Pipeline it is made of, which sees the first of n frames.
+    """`every(frame)` -> what is known of it: as the pipeline.Pipeline it is made of, which sees the first of n frames.
 
     In between tracks go where their Kalman filter predicts them (DeepStream's `interval` before a tracker), boxes
     and joints stay where they were found.

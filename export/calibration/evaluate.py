@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 import patchskip
-from patchskip.runtime.run import Pipeline
+from patchskip.runtime.pipeline import Pipeline
 
 from ..command import save
 from ..gate_file import Gate

@@ -4,7 +4,7 @@ from patchskip.benchmarks import demo as demonstration
 from patchskip.benchmarks.accuracy import average_precision
 from patchskip.benchmarks.demo_clip import DemoClip
 from patchskip.benchmarks.dense import DenseModel
-from patchskip.runtime.run import Pipeline
+from patchskip.runtime.pipeline import Pipeline
 from patchskip.runtime.tasks.boxes import overlap
 
 

@@ -9,7 +9,7 @@ import pytest
 from patchskip.benchmarks import every_nth, plots, timing
 from patchskip.runtime import cli
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.run import STAGES
+from patchskip.runtime.pipeline import STAGES
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 8, 19])

@@ -41,7 +41,7 @@ def seen(tmp_path_factory):
     import patchskip
     from patchskip.export import convert
     from patchskip.export.command import save
-    from patchskip.runtime.run import Pipeline
+    from patchskip.runtime.pipeline import Pipeline
     from patchskip.runtime.sources import open_source
 
     path = tmp_path_factory.mktemp("masks") / "delta.onnx"

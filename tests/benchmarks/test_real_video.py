@@ -56,7 +56,7 @@ def test_delta_mode_keeps_the_accuracy(nano, data, tmp_path):
 MEMORY = """
 import sys
 from patchskip.runtime.model import load
-from patchskip.runtime.run import Pipeline
+from patchskip.runtime.pipeline import Pipeline
 from patchskip.runtime.sources import open_source
 
 def own_kib():

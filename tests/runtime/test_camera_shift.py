@@ -99,7 +99,7 @@ def bumped(frames, size, start, shift, at):
 
 
 def tracks(model, frames, compensate, **options):
-    from patchskip.runtime.run import Pipeline
+    from patchskip.runtime.pipeline import Pipeline
 
     pipeline = Pipeline(model, "track", **options)
     if not compensate:

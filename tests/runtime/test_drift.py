@@ -8,7 +8,7 @@ import pytest
 import patchskip
 from patchskip.benchmarks import accuracy
 from patchskip.runtime import cli
-from patchskip.runtime.run import Pipeline
+from patchskip.runtime.pipeline import Pipeline
 from patchskip.runtime.sources import open_source
 
 FRAMES, LAPS, LEVELS = 100, 6, 30  # of the clip, how often it is played, grey levels below and above

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from patchskip.runtime import cli, run, sources
+from patchskip.runtime.pipeline import Pipeline
 
 cv2 = pytest.importorskip("cv2")
 CLIP = "synthetic://?frames=6&size=48x32"  # half the detector's input: scale 2
@@ -165,6 +166,6 @@ def test_interrupted(detector, tmp_path, capfd, monkeypatch):
 def test_pipeline_times_every_stage(detector):
     import patchskip
 
-    pipeline = run.Pipeline(patchskip.load(str(detector)))
+    pipeline = Pipeline(patchskip.load(str(detector)))
     found = pipeline(np.zeros((32, 48, 3), np.uint8))
     assert found.shape == (1, 6) and all(pipeline.times[stage] > 0 for stage in run.STAGES)

@@ -11,7 +11,7 @@ from patchskip.export.calibration.settings import Gates
 from patchskip.export.command import save
 from patchskip.export.gate_file import Gate
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.run import Pipeline
+from patchskip.runtime.pipeline import Pipeline
 from patchskip.runtime.sources import open_source
 
 
