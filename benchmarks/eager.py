@@ -2,8 +2,9 @@
 
 python -m patchskip.benchmarks.eager NAME [--size H W] [--threads N] [--frames N] [--json FILE]
 
-`patchskip benchmark` compares with ONNX Runtime, which is the faster of the two. The product of its speed-up and of the
-ratio found here is the one over eager PyTorch.
+`patchskip benchmark` compares with ONNX Runtime; the product of its speed-up and of the ratio found here is the one
+over eager PyTorch. Give --checkpoint where there is one: with random parameters PReLU takes ONNX Runtime longer, as its
+inputs are of either sign by chance.
 """
 
 import argparse
