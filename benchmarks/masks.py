@@ -32,10 +32,16 @@ def structure(mask):
     """-> how its active patches lie: {"alone": share without an active neighbour of four, "run": how many lie in one
     run of a row, in the mean, "reach": patches within two of an active one, for each active one}."""
     active = mask != 0
-    count, padded = active.sum(), np.pad(active, 2)
-    height, width = active.shape
-    around = lambda y, x: padded[2 + y : 2 + y + height, 2 + x : 2 + x + width]  # noqa: E731
-    alone = active & ~(around(-1, 0) | around(1, 0) | around(0, -1) | around(0, 1))
-    begins = active & ~around(0, -1)
-    reach = np.logical_or.reduce([around(y, x) for y in range(-2, 3) for x in range(-2, 3)])
-    return {"alone": alone.sum() / count, "run": count / begins.sum(), "reach": reach.sum() / count}
+    (height, width), padded = active.shape, np.pad(active, 2)
+
+    def moved(down, right):
+        return padded[2 + down : 2 + down + height, 2 + right : 2 + right + width]
+
+    neighbours = moved(-1, 0) | moved(1, 0) | moved(0, -1) | moved(0, 1)
+    around = np.logical_or.reduce([moved(down, right) for down in range(-2, 3) for right in range(-2, 3)])
+    count = active.sum()
+    return {
+        "alone": (active & ~neighbours).sum() / count,
+        "run": count / (active & ~moved(0, -1)).sum(),
+        "reach": around.sum() / count,
+    }
