@@ -67,7 +67,7 @@ class PatchSkip : public Operator {
                &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
-    const bool far = cache != nullptr && parts == 1 && pixels < plane_.pixels();
+    const bool far = cache != nullptr && parts == 1;
     const Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, active, changed, far};
     const int count = static_cast<int>(units.size()) - 1;
     if (parts > 1) {
@@ -102,7 +102,7 @@ class PatchSkip : public Operator {
     float* out;
     const int32_t* active;
     int32_t* changed;
-    bool far;  // what is kept is asked for: it lies scattered, where no prefetcher of the processor finds it
+    bool far;  // what is kept was last touched a frame ago, and all of a unit's is computed by this thread
   };
 
   void prepare(const Tensor* inputs, int n_inputs, int n_outputs) {
@@ -243,7 +243,7 @@ class PatchSkip : public Operator {
                           static_cast<int>(segments.size()), part);
   }
 
-  // What is kept was last touched a frame ago: ask for it while the new values are being computed.
+  // Ask for what is kept while the new values are being computed.
   static void fetch(const float* values, ptrdiff_t count) {
     constexpr ptrdiff_t kLine = 64 / sizeof(float);
     for (ptrdiff_t i = 0; i < count; i += kLine) __builtin_prefetch(values + i, 1);
