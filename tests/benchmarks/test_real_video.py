@@ -63,8 +63,9 @@ def own_kib():
     return next(line.split()[1] for line in open("/proc/self/status") if line.startswith("RssAnon:"))
 
 
+frames = list(open_source(sys.argv[2]))
 pipeline = Pipeline(load(sys.argv[1], threads=2), "detect")
-for number, frame in enumerate(open_source(sys.argv[2]), 1):
+for number, frame in enumerate(frames, 1):
     pipeline(frame)
     pipeline.stream.stats
     if number == 50:
@@ -76,10 +77,12 @@ print(number, before, own_kib())
 @pytest.mark.slow
 @pytest.mark.parametrize("gate", [["exact"], ["delta", "--input", "u8"]], ids=lambda gate: gate[0])
 def test_a_run_ends_with_the_memory_it_had_after_frame_50(nano, data, gate):
-    """The process's own: not the pages of libraries, which come in when their code is first needed."""
+    """The process's own: not the pages of libraries, which come in when their code is first needed, nor what the video's
+    decoder takes in its threads, by the frame and by chance.
+    """
     clip = data / "videos" / "pets09_s2l1_vtest_480x360.avi"
     words = [sys.executable, "-c", MEMORY, str(nano("--gate", *gate)), str(clip)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     frames, before, after = map(int, subprocess.check_output(words, env=environment).split())
     assert frames == 795
-    assert after - before <= 2048, f"{after - before} KiB, from {before} KiB"
+    assert after - before <= 1024, f"{after - before} KiB, from {before} KiB"
