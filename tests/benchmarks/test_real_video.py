@@ -77,8 +77,8 @@ print(number, before, own_kib())
 @pytest.mark.slow
 @pytest.mark.parametrize("gate", [["exact"], ["delta", "--input", "u8"]], ids=lambda gate: gate[0])
 def test_a_run_ends_with_the_memory_it_had_after_frame_50(nano, data, gate):
-    """The process's own: not the pages of libraries, which come in when their code is first needed, nor what the video's
-    decoder takes in its threads, by the frame and by chance.
+    """The process's own: not the pages of libraries, which come in when their code is first needed, nor what the
+    video's decoder takes in its threads, by chance.
     """
     clip = data / "videos" / "pets09_s2l1_vtest_480x360.avi"
     words = [sys.executable, "-c", MEMORY, str(nano("--gate", *gate)), str(clip)]
