@@ -23,7 +23,7 @@ def rng(seed):
     return np.random.default_rng(seed)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data():
     if not DATA.is_dir():
         pytest.skip(f"no test data at {DATA}; set PATCHSKIP_TEST_DATA")

@@ -67,8 +67,7 @@ class PatchSkip : public Operator {
                &units);
 
     const Finish finish = finish_.with(finish_.has_residual() ? data<const float>(inputs[n_inputs - 1]) : nullptr);
-    const bool far = cache != nullptr && parts == 1;
-    const Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, active, changed, far};
+    const Frame frame = {inputs + 2, n_inputs - 2 - finish_.has_residual(), &finish, out, active, changed};
     const int count = static_cast<int>(units.size()) - 1;
     if (parts > 1) {
       share_weights(frame, blocks.data(), units.data(), count, parts);
@@ -102,7 +101,6 @@ class PatchSkip : public Operator {
     float* out;
     const int32_t* active;
     int32_t* changed;
-    bool far;  // what is kept was last touched a frame ago, and all of a unit's is computed by this thread
   };
 
   void prepare(const Tensor* inputs, int n_inputs, int n_outputs) {
@@ -230,11 +228,13 @@ class PatchSkip : public Operator {
   void compute(const Frame& frame, const Unit& unit, float* fresh, ChannelPart part) const {
     thread_local std::vector<Segment> segments;
     segments.clear();
+    // What is kept was last touched a frame ago, and all of the unit's is computed by this thread.
+    const bool far = keeps() && part.of == 1;
     for (const Block* b = unit.first; b != unit.last; ++b) {
       const ptrdiff_t run = static_cast<ptrdiff_t>(b->x1 - b->x0) * plane_.channels;
       for (int y = b->y0; y < b->y1; ++y) {
         float* kept = frame.out + position(y, b->x0);
-        if (frame.far) fetch(kept, run);
+        if (far) fetch(kept, run);
         segments.push_back({y, b->x0, b->x1, fresh ? fresh : kept, wanted(frame, y, b->x0)});
         if (fresh) fresh += run;
       }

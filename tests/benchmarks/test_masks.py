@@ -31,12 +31,8 @@ def test_structure_of_a_mask_known_by_hand():
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
+def seen(data, tmp_path_factory):
     """-> structures of the masks that yolox_nano makes on the clips: [(active share, structure)], of each clip."""
-    from tests.conftest import DATA
-
-    if not DATA.is_dir():
-        pytest.skip(f"no test data at {DATA}; set PATCHSKIP_TEST_DATA")
     onnx = pytest.importorskip("onnx")
     import patchskip
     from patchskip.export import convert
@@ -45,12 +41,12 @@ def seen(tmp_path_factory):
     from patchskip.runtime.sources import open_source
 
     path = tmp_path_factory.mktemp("masks") / "delta.onnx"
-    network = onnx.load(str(DATA / "weights" / "yolox_nano_416.onnx"))
+    network = onnx.load(str(data / "weights" / "yolox_nano_416.onnx"))
     save(convert(network, input_size=(576, 768), gate="delta", input="u8").model, path)
     result = {}
     for clip in CLIPS:
         pipeline = Pipeline(patchskip.load(str(path), threads=1))
-        for number, frame in enumerate(itertools.islice(open_source(str(DATA / "videos" / clip)), FRAMES)):
+        for number, frame in enumerate(itertools.islice(open_source(str(data / "videos" / clip)), FRAMES)):
             pipeline(frame)
             if number < 3:  # the first frame is computed whole
                 continue
