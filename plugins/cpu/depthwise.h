@@ -136,6 +136,30 @@ class DepthwisePixels {
     if (++count_ == kPixels) flush();
   }
 
+  // One row of the input meets one of the filter's for the upper pixels, and the one above it for the lower ones.
+  template <bool for_upper, bool for_lower, typename Lanes>
+  void square_row(Lanes lanes, const float* from, const float* filter, Vec* upper, Vec* lower) const {
+    const ptrdiff_t channels = d_.out.channels;
+    Vec x[kSide + kernel - 1];
+#pragma GCC unroll 4
+    for (int i = 0; i < kSide - 1; ++i) x[i] = lanes.read(from + i * channels);
+#pragma GCC unroll 5
+    for (int kx = 0; kx < kernel; ++kx, filter += channels) {
+      // Not before it is needed: with 16 registers there is room for kSide of them.
+      x[kx + kSide - 1] = lanes.read(from + (kx + kSide - 1) * channels);
+      if (for_upper) {
+        const Vec w = lanes.read(filter);
+#pragma GCC unroll 4
+        for (int i = 0; i < kSide; ++i) upper[i] += x[i + kx] * w;
+      }
+      if (for_lower) {
+        const Vec w = lanes.read(filter - kernel * channels);
+#pragma GCC unroll 4
+        for (int i = 0; i < kSide; ++i) lower[i] += x[i + kx] * w;
+      }
+    }
+  }
+
   // kSide pixels of each of two rows.
   template <typename Lanes>
   void square(ptrdiff_t c, Lanes lanes, const float* from, float* to, float* below) const {
@@ -146,25 +170,13 @@ class DepthwisePixels {
     for (int i = 0; i < kSide; ++i) upper[i] = lower[i] = bias;
     from += c;
     const float* filter = d_.weights + c;
-#pragma GCC unroll 6
-    for (int row = 0; row <= kernel; ++row, from += row_) {
-      Vec x[kSide + kernel - 1];
-#pragma GCC unroll 8
-      for (int i = 0; i < kSide + kernel - 1; ++i) x[i] = lanes.read(from + i * channels);
-#pragma GCC unroll 5
-      for (int kx = 0; kx < kernel; ++kx) {
-        if (row < kernel) {
-          const Vec w = lanes.read(filter + (row * kernel + kx) * channels);
-#pragma GCC unroll 4
-          for (int i = 0; i < kSide; ++i) upper[i] += x[i + kx] * w;
-        }
-        if (row > 0) {
-          const Vec w = lanes.read(filter + ((row - 1) * kernel + kx) * channels);
-#pragma GCC unroll 4
-          for (int i = 0; i < kSide; ++i) lower[i] += x[i + kx] * w;
-        }
-      }
+    const ptrdiff_t filter_row = kernel * channels;
+    square_row<true, false>(lanes, from, filter, upper, lower);
+    for (int row = 1; row < kernel; ++row) {
+      from += row_, filter += filter_row;
+      square_row<true, true>(lanes, from, filter, upper, lower);
     }
+    square_row<false, true>(lanes, from + row_, filter + filter_row, upper, lower);
     const Vec low = splat(clamp_.low), high = splat(clamp_.high);
 #pragma GCC unroll 4
     for (int i = 0; i < kSide; ++i) {
