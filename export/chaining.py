@@ -1,35 +1,51 @@
-"""Layers that are computed inside the pointwise convolution that reads them: SeparableConv and ConcatConv.
+"""Layers that are computed inside the pointwise convolutions that read them: SeparableConv and ConcatConv.
 
-What lies between the two then never leaves the core's cache. Only tensors that need not be kept come into question, so
-this is decided last, when all masks are known; `network` itself is not changed.
+What lies between the two then never leaves the core's cache. A depthwise convolution is only moved there when its
+output need not be kept; a Concat always, as its inputs can be kept in its stead. This is decided last, when all masks
+are known; `network` itself is not changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import TypeGuard
 
 from .layers import Layer
-from .network import Network
+from .network import Dense, Network
 
 _PLAIN = {"kernel_shape": [1, 1], "strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0], "group": 1}
 
 
-def chains(network: Network, kept: Collection[str]) -> dict[str, Layer]:
-    """-> by the reader's name: the layer to compute inside it."""
-    found = {}
+def joins(network: Network, apart: Collection[str]) -> dict[str, list[Layer]]:
+    """-> by the name of a Concat that only pointwise convolutions read: these. apart: tensors that must exist."""
+    return {
+        layer.name: readers
+        for layer in network.layers
+        if layer.op_type == "Concat" and layer.output not in apart and (readers := _pointwise_readers(network, layer))
+    }
+
+
+def chains(network: Network, kept: Collection[str], joined: Mapping[str, list[Layer]]) -> dict[str, Layer]:
+    """-> by the reader's name: the layer to compute inside it. joined: by `joins`."""
+    found = {reader.name: layer for layer in network.layers for reader in joined.get(layer.name, ())}
     for layer in network.layers:
-        reader = None if layer.output in kept else reader_to_join(network, layer)
+        reader = None if layer.output in kept or layer.op_type == "Concat" else reader_to_join(network, layer)
         if reader is not None:
             found[reader.name] = layer
     return found
 
 
 def reader_to_join(network: Network, layer: Layer) -> Layer | None:
-    """The pointwise convolution inside which `layer` can be computed, if nobody keeps its output."""
-    reader = network.only_reader(layer.output)
-    if reader is None or reader.op_type != "Conv" or reader.inputs[0] != layer.output:
-        return None
-    return reader if _is_inner(layer) and _is_pointwise(reader) else None
+    """The pointwise convolution inside which alone `layer` can be computed, if nobody keeps its output."""
+    readers = _pointwise_readers(network, layer) if _is_inner(layer) else []
+    return readers[0] if len(readers) == 1 else None
+
+
+def _pointwise_readers(network: Network, layer: Layer) -> list[Layer]:
+    """All readers of the layer's output, or none when one is something else."""
+    readers = network.readers(layer.output)
+    pointwise = [reader for reader in readers if _is_pointwise(reader, layer.output)]
+    return pointwise if len(pointwise) == len(readers) and layer.output not in network.graph.outputs else []
 
 
 def _is_inner(layer: Layer) -> bool:
@@ -39,8 +55,15 @@ def _is_inner(layer: Layer) -> bool:
     return depthwise and layer.weights[0].shape[1] == 1 and "residual" not in layer.attributes
 
 
-def _is_pointwise(layer: Layer) -> bool:
-    return all(layer.attributes[name] == value for name, value in _PLAIN.items())
+def _is_pointwise(reader: Layer | Dense, tensor: str) -> TypeGuard[Layer]:
+    """Is it a 1x1 convolution of the tensor, which it reads once?"""
+    return (
+        isinstance(reader, Layer)
+        and reader.op_type == "Conv"
+        and reader.inputs[0] == tensor
+        and reader.inputs.count(tensor) == 1
+        and all(reader.attributes[name] == value for name, value in _PLAIN.items())
+    )
 
 
 def chain(inner: Layer, outer: Layer) -> Layer:

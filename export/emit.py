@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from .chaining import chain, chains
+from .chaining import chain, chains, joins
 from .gate_file import Gate
 from .geometry import Size
 from .graph import Graph, Names
@@ -81,9 +81,10 @@ class _Emitter:
     def model(self) -> onnx.ModelProto:
         self._decide_masks()
         self.active = widened(self.network, self.active, self.sizes)
-        self.kept = kept(self.network, self.active, self.sizes)
-        self.kept |= {layer.inputs[0] for layer, _ in self.candidates.values()}
-        inside = chains(self.network, self.kept)
+        seen = {layer.inputs[0] for layer, _ in self.candidates.values()}
+        joined = joins(self.network, seen)
+        self.kept = kept(self.network, self.active, self.sizes, joined) | seen
+        inside = chains(self.network, self.kept, joined)
         within = {layer.name for layer in inside.values()}
         for step in self.network.steps:
             if isinstance(step, Entry):
@@ -252,7 +253,7 @@ class _Emitter:
         if len(outputs) > 1:
             attributes.update(self._gate(layer.name, "layer", layer.shape[3]))
         self._add("PatchSkip", [active.name, *inputs], outputs, layer.name, **attributes)
-        self.used[active.name] = active
+        self.used.setdefault(active.name, active)
         self.layers.append(
             {
                 "name": layer.name,

@@ -15,6 +15,12 @@ class Window(NamedTuple):
     low: int
     high: int
 
+    def patches(self, begin: int, end: int, size: int, patch: int) -> tuple[int, int]:
+        """The first and the last patch of the input, of `size`, that the outputs [begin, end) read."""
+        low = (begin * self.num + self.low) // self.den
+        high = ((end - 1) * self.num + self.high) // self.den
+        return max(low, 0) // patch, min(high, size - 1) // patch
+
 
 POINTWISE = Window(1, 1, 0, 0)
 

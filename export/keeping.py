@@ -18,20 +18,27 @@ from .masks import Mask
 from .network import Dense, Network
 
 
-def kept(network: Network, active: Mapping[str, Mask], sizes: Mapping[str, Size]) -> set[str]:
-    """-> the names of tensors to keep. active: by layer name. sizes: by tensor.
+def kept(
+    network: Network, active: Mapping[str, Mask], sizes: Mapping[str, Size], joined: Mapping[str, list[Layer]]
+) -> set[str]:
+    """-> the names of tensors to keep. active: by layer name. sizes: by tensor. joined: by the name of a Concat that is
+    never made: the layers that read its inputs instead.
 
     A layer with a threshold compares what it computes with what is kept; its output is kept because the readers see its
     decision, a mask other than its own.
     """
+
+    def at_once(layer: Layer, reader: Layer | Dense) -> bool:
+        if not reads_in_place(reader, layer, sizes):
+            return False
+        return all(active[last.name] == active[layer.name] for last in joined.get(reader.name, [reader]))
+
     return {
         layer.output
         for layer in network.layers
+        if layer.name not in joined
         if layer.output in network.graph.outputs
-        or not all(
-            reads_in_place(reader, layer, sizes) and active[reader.name] == active[layer.name]
-            for reader in network.readers(layer.output)
-        )
+        or not all(at_once(layer, reader) for reader in network.readers(layer.output))
     }
 
 

@@ -29,9 +29,14 @@ class Source(NamedTuple):
     rows: Window
     columns: Window
 
-    @property
-    def is_pointwise(self) -> bool:
-        return self.rows == self.columns == POINTWISE
+    def keeps(self, size: Size, patch: int) -> bool:
+        """Is the mask on `size`, in patches of `patch`, the same numbers: is each patch the one that it reads?"""
+        same_picture = all(n * self.mask.patch == m * patch for n, m in zip(size, self.mask.size))
+        return same_picture and all(
+            window.patches(first, min(first + patch, n), m, self.mask.patch) == (first // patch, first // patch)
+            for window, n, m in zip((self.rows, self.columns), size, self.mask.size)
+            for first in range(0, n, patch)
+        )
 
 
 def patch_of(size: Size, image: Size, patch: int) -> int:
@@ -51,6 +56,7 @@ class Masks:
         self.image, self.patch, self.halo, self.radius, self._new_name = image, patch, halo, radius, new_name
         self.of: dict[str, Mask] = {}  # tensor -> mask
         self._made: dict[tuple, Mask] = {}
+        self._sources: dict[Mask, list[Source]] = {}  # of the made ones
         self._nodes: dict[str, NodeProto] = {}  # mask -> the node that makes it, until it is asked for
 
     def patch_of(self, size: Size) -> int:
@@ -66,17 +72,25 @@ class Masks:
         return self.join(sources, layer.size, layer.output)
 
     def join(self, sources: list[Source], size: Size, stem: str) -> Mask:
-        sources, patch = sorted(set(sources)), self.patch_of(size)
-        first = sources[0]
-        if len(sources) == 1 and first.is_pointwise and (first.mask.patch, first.mask.size) == (patch, size):
-            return first.mask
+        patch = self.patch_of(size)
+        direct = sorted({behind for source in sources for behind in self._behind(source, size, patch)})
+        sources = direct if len(direct) <= _MOST else sorted(set(sources))
+        first = sources[0].mask
+        if len(sources) == 1 and sources[0].keeps(size, patch):
+            return first._replace(patch=patch, size=size)
         key = (tuple(sources), size)
         if key not in self._made:
             while len(sources) > _MOST:
                 part = self._node(sources[:_MOST], size, patch, stem)
                 sources = [*sources[_MOST:], Source(part, POINTWISE, POINTWISE)]
             self._made[key] = self._node(sources, size, patch, stem)
+            self._sources[self._made[key]] = sources
         return self._made[key]
+
+    def _behind(self, source: Source, size: Size, patch: int) -> list[Source]:
+        """What the mask was made of, where it is read patch by patch: its own node may then not be needed."""
+        same = (source.mask.size, source.mask.patch) == (size, patch) and source.keeps(size, patch)
+        return self._sources.get(source.mask, [source]) if same else [source]
 
     def nodes(self, name: str) -> list[NodeProto]:
         """What must run before the mask can be used, in order, less what was asked for before."""

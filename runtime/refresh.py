@@ -5,6 +5,7 @@ A part of what is kept is therefore forgotten before each frame, as `reset` forg
 frame as if it were the first.
 """
 
+from fractions import Fraction
 from math import gcd
 
 import numpy as np
@@ -60,7 +61,7 @@ class Refresh:
         if state["kind"] == "reference" and len(shape) >= 3:
             patch = -(-size[0] // finest[0])  # of the picture: cells, a whole number for each of its patches
         elif len(shape) == 4:
-            patch = patches.get(tuple(size))
+            patch = _patch(tuple(size), patches)
         if patch is None:
             return None
         grid = _grid(size, patch)
@@ -85,6 +86,20 @@ class Refresh:
                 "{} cannot be refreshed in parts: its layers' patches do not lie over each other; leave the refresh "
                 "out, and call reset() now and then".format(model.path)
             )
+
+
+def _patch(size, patches):
+    """-> side of the patches of a tensor, or None. Tensors whose patches are the same squares of the picture share a
+    mask, in which only one of them is named.
+    """
+    if size in patches:
+        return patches[size]
+    sides = [patch * Fraction(size[0], other[0]) for other, patch in patches.items() if _same_form(size, other)]
+    return int(min((side for side in sides if side.denominator == 1), default=0)) or None
+
+
+def _same_form(size, other):
+    return size[0] * other[1] == size[1] * other[0]
 
 
 def _grid(size, patch):

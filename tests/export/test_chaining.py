@@ -91,6 +91,33 @@ def test_the_residual_is_the_outer_one_s(net, check, residual):
     assert op_type == "SeparableConv" and found["residual"].decode() == residual
 
 
+def two_halves(net, x, c_in):
+    """As a CSP block: one half goes through a kernel, then both are joined; the other is computed where that is."""
+    short, long = net.conv(x, c_in, 4, 1, name="short"), net.conv(x, c_in, 4, 1, name="long")
+    return net.op("Concat", short, net.conv(net.op("Relu", long), 4, 4), axis=1)
+
+
+@pytest.mark.parametrize("gate", ["exact", "delta"])
+def test_a_concat_is_joined_inside_each_of_its_readers(net, check, gate):
+    x = stem(net)
+    between = net.op("Concat", net.op("Relu", net.conv(x, 4, 16)), net.conv(x, 4, 32, 1), axis=1)
+    model = net.model(net.conv(two_halves(net, between, 48), 8, 4, 1, name="last"))
+    if gate == "exact":
+        check(model)
+    found = exported(model, gate=gate)
+    assert [found[name][0] for name in ("short", "long", "last")] == ["ConcatConv"] * 3
+    assert "Concat" not in [op_type for op_type, _ in found.values()]
+
+
+def test_in_place_of_a_concat_its_inputs_are_kept(net, check):
+    """Where its readers look at different patches: `short` waits for what a kernel spreads."""
+    x = stem(net)
+    parts = [net.op("Relu", net.conv(x, 4, channels)) for channels in (16, 32)]
+    model = net.model(net.conv(two_halves(net, net.op("Concat", *parts, axis=1), 48), 8, 4))
+    channels = [state["shape"][3] for state in check(model)["states"]]
+    assert {16, 32} <= set(channels) and 48 not in channels
+
+
 def test_joining_changes_no_multiplications(net):
     x = stem(net)
     model = net.model(pointwise(net, depthwise(net, x)))
@@ -114,6 +141,11 @@ def with_a_residual(net, x):
 def read_twice(net, x):
     y = depthwise(net, x)
     return net.op("Add", pointwise(net, y), net.conv(y, 4, 6, 1))
+
+
+def a_concat_read_by_a_kernel_too(net, x):
+    both = net.op("Concat", net.conv(x, 4, 2), net.conv(x, 4, 2), axis=1)
+    return net.op("Add", pointwise(net, both), net.conv(both, 4, 6, 3))
 
 
 def read_by_a_kernel(net, x):
@@ -145,6 +177,7 @@ APART = [
     multiplied,
     with_a_residual,
     read_twice,
+    a_concat_read_by_a_kernel_too,
     read_by_a_kernel,
     read_in_strides,
     read_in_groups,
@@ -158,7 +191,7 @@ APART = [
 def test_others_stay_apart(net, check, network):
     model = net.model(network(net, stem(net)))
     check(model)
-    assert {op_type for op_type, _ in exported(model).values()} <= {"Image", "Conv", "Add", "Planes"}
+    assert {op_type for op_type, _ in exported(model).values()} <= {"Image", "Conv", "Add", "Concat", "Planes"}
 
 
 @pytest.mark.parametrize("joined", ["SeparableConv", "ConcatConv"])
