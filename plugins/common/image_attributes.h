@@ -52,13 +52,6 @@ class ImageAttributes {
     return im;
   }
 
-  bool normalises() const { return !scale_.empty() || !bias_.empty(); }
-
-  float normalised(float value, int c) const {
-    if (!scale_.empty()) value *= scale_[c];
-    return bias_.empty() ? value : value + bias_[c];
-  }
-
  private:
   const std::string layout_;
   const std::vector<int> channels_;

@@ -152,6 +152,13 @@ struct Comparison {
   const float* weights;  // of each channel's difference, for changed_weighted
 };
 
+// The cells of a picture, `cell` x `cell` pixels each; weights: of each channel's difference, or null.
+struct CellChanges {
+  Image image;
+  int cell;
+  const float* weights;
+};
+
 // A row of a mask as bits: bit i of word j is value 64 j + i.
 inline int mask_words(int columns) { return (columns + 63) / 64; }
 
@@ -184,8 +191,8 @@ struct Kernels {
   // Has any cell of the patch changed by more than the threshold? The second weighs the channels.
   bool (*changed)(const Comparison&);
   bool (*changed_weighted)(const Comparison&);
-  // Sums of each channel over `cell` x `cell` pixels, for one row of cells of an image -> [cells, C].
-  void (*cell_sums)(const Image&, int y0, int y1, int cell, float* sums);
+  // For the row of cells [y0, y1) of an image: their means [cells, C], and how far each is from those kept [cells].
+  void (*cell_changes)(const CellChanges&, int y0, int y1, const float* kept, float* means, float* changes);
   // Do the image's pixels (y, x0..x1) differ from these?
   bool (*differs)(const Image&, int y, int x0, int x1, const float* kept);
 };

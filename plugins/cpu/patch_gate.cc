@@ -84,60 +84,29 @@ class PatchGate : public Operator {
     const int channels = image.out.channels, cells = patches(image.out.width, cell_), step = patch_ / cell_;
     const int y0 = row * patch_, y1 = std::min(y0 + patch_, image.out.height);
     const int cell_rows = patches(y1 - y0, cell_);
-    const float* weights = gate_.weights(channels);
+    const ptrdiff_t values = static_cast<ptrdiff_t>(cells) * channels;  // of a row of cells
+    const CellChanges changes = {image, cell_, gate_.weights(channels)};
+    const float most = gate_.threshold * static_cast<float>(channels);
     thread_local std::vector<float> means, apart;
-    means.resize(static_cast<size_t>(cell_rows) * cells * channels);
+    means.resize(cell_rows * values);
+    apart.resize(cells);
     std::fill(active, active + columns, 0);
+    reference += static_cast<ptrdiff_t>(row) * step * values;
     for (int r = 0; r < cell_rows; ++r) {
       const int top = y0 + r * cell_, bottom = std::min(top + cell_, image.out.height);
-      float* mean = means.data() + static_cast<ptrdiff_t>(r) * cells * channels;
-      kernels_->cell_sums(image, top, bottom, cell_, mean);
-      const float* kept = reference + (static_cast<ptrdiff_t>(row) * step + r) * cells * channels;
-      normalise(mean, (bottom - top), cells, image.out);
-      differences(mean, kept, weights, cells, channels, &apart);
-      const float most = gate_.threshold * static_cast<float>(channels);
-      for (int i = 0; i < cells; ++i) {
-        float change = 0;
-        for (int c = 0; c < channels; ++c) change += apart[i * channels + c];
-        active[i / step] |= !(change <= most);
+      kernels_->cell_changes(changes, top, bottom, reference + r * values, means.data() + r * values, apart.data());
+      for (int i = 0, cell = 0; i < columns; ++i) {
+        for (const int end = std::min(cell + step, cells); cell < end; ++cell) active[i] |= !(apart[cell] <= most);
       }
     }
     for (int i = 0; i < columns; ++i) {
       if (candidates && !candidates[row * columns + i]) active[i] = 0;
       if (!active[i]) continue;
-      const int begin = i * step, end = std::min(begin + step, cells);
+      const int begin = i * step * channels, end = std::min((i + 1) * step, cells) * channels;
       for (int r = 0; r < cell_rows; ++r) {
-        const float* from = means.data() + static_cast<ptrdiff_t>(r) * cells * channels;
-        std::copy(from + begin * channels, from + end * channels,
-                  reference + ((static_cast<ptrdiff_t>(row) * step + r) * cells + begin) * channels);
+        const float* from = means.data() + r * values;
+        std::copy(from + begin, from + end, reference + r * values + begin);
       }
-    }
-  }
-
-  // Of a row of cells: each value's, so that a compiler makes vectors of them.
-  static void differences(const float* mean, const float* kept, const float* weights, int cells, int channels,
-                          std::vector<float>* apart) {
-    const int count = cells * channels;
-    apart->resize(count);
-    float* to = apart->data();
-    for (int i = 0; i < count; ++i) to[i] = std::fabs(mean[i] - kept[i]);
-    for (int i = 0; weights && i < count; i += channels) {
-      for (int c = 0; c < channels; ++c) to[i + c] *= weights[c];
-    }
-  }
-
-  // Sums over cells become normalised means.
-  void normalise(float* values, int rows, int cells, const Plane& image) const {
-    const int channels = image.channels, whole = image.width / cell_;
-    const float share = 1.0f / static_cast<float>(rows * cell_);
-    for (int i = 0; i < whole * channels; ++i) values[i] *= share;
-    if (whole < cells) {
-      const float rest = 1.0f / static_cast<float>(rows * (image.width - whole * cell_));
-      for (int c = 0; c < channels; ++c) values[whole * channels + c] *= rest;
-    }
-    if (!image_.normalises()) return;
-    for (int i = 0; i < cells * channels; i += channels) {
-      for (int c = 0; c < channels; ++c) values[i + c] = image_.normalised(values[i + c], c);
     }
   }
 

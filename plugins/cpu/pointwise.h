@@ -107,67 +107,6 @@ inline bool image_differs(const Image& im, int y, int x0, int x1, const float* k
   return false;
 }
 
-// Rows first, into one row of column sums; then cells of a power of two by halves, 1 + 1, 2 + 2, ... pixels: all of it
-// runs along memory. `step` is the distance of neighbouring pixels of a channel.
-template <typename Value, typename Sum>
-inline void sum_cells(const Value* from, ptrdiff_t row, int rows, int pixels, int step, int cell, Sum* columns) {
-  const int n = pixels * step;
-  for (int i = 0; i < n; ++i) columns[i] = static_cast<Sum>(from[i]);
-  for (int y = 1; y < rows; ++y) {
-    from += row;
-    for (int i = 0; i < n; ++i) columns[i] = static_cast<Sum>(columns[i] + from[i]);
-  }
-  if ((cell & (cell - 1)) == 0) {
-    // What lies beyond the last pixel counts as nothing.
-    for (int i = n; i < n + cell * step; ++i) columns[i] = 0;
-    for (int reach = step; reach < cell * step; reach *= 2) {
-#pragma GCC ivdep
-      for (int i = 0; i < n; ++i) columns[i] = static_cast<Sum>(columns[i] + columns[i + reach]);
-    }
-    return;
-  }
-  for (int x = 0; x < pixels; x += cell) {
-    const int end = x + cell < pixels ? x + cell : pixels;
-    for (int i = (x + 1) * step; i < end * step; ++i) {
-      Sum& total = columns[x * step + i % step];
-      total = static_cast<Sum>(total + columns[i]);
-    }
-  }
-}
-
-template <typename Value, typename Sum>
-inline void row_of_cell_sums(const Image& im, int y0, int y1, int cell, float* sums) {
-  const int channels = im.out.channels, width = im.out.width;
-  const int step = im.planar ? 1 : im.in_channels;
-  const ptrdiff_t row = static_cast<ptrdiff_t>(width) * step;
-  // A piece of the row at a time: its sums stay in the first-level cache.
-  constexpr int kPiece = 4096;
-  Sum columns[kPiece + kMostImageChannels * kMostCell];
-  const int cells = kPiece / (cell * step) > 0 ? kPiece / (cell * step) : 1;
-  const int planes = im.planar ? channels : 1;
-  for (int p = 0; p < planes; ++p) {
-    const int plane = im.planar && im.channels ? im.channels[p] : p;
-    const Value* values = static_cast<const Value*>(im.x) + plane * row * im.out.height + y0 * row;
-    for (int x0 = 0; x0 < width; x0 += cells * cell) {
-      const int x1 = x0 + cells * cell < width ? x0 + cells * cell : width;
-      sum_cells<Value, Sum>(values + static_cast<ptrdiff_t>(x0) * step, row, y1 - y0, x1 - x0, step, cell, columns);
-      for (int c = 0; c < (im.planar ? 1 : channels); ++c) {
-        const Sum* from = columns + (im.planar ? 0 : im.channels ? im.channels[c] : c);
-        float* out = sums + (im.planar ? p : c) + static_cast<ptrdiff_t>(x0 / cell) * channels;
-        for (int x = x0; x < x1; x += cell, from += cell * step, out += channels) *out = static_cast<float>(*from);
-      }
-    }
-  }
-}
-
-inline void cell_sums(const Image& im, int y0, int y1, int cell, float* sums) {
-  if (im.bytes) {
-    row_of_cell_sums<uint8_t, uint16_t>(im, y0, y1, cell, sums);
-  } else {
-    row_of_cell_sums<float, float>(im, y0, y1, cell, sums);
-  }
-}
-
 template <bool weighted>
 inline bool cell_changed(const Comparison& p, int y0, int y1, int x0, int x1) {
   Vec total = {};

@@ -102,6 +102,9 @@ def gates():
             )
         yield gate("none-" + layout, "delta", (33, 35, 3), 8, differs="none", cell=4, **form)
         yield gate("first-" + layout, "delta", (33, 35, 3), 8, differs="nan reference", cell=4, **form)
+    for channels in (1, 2, 4, 5):
+        yield gate("bytes", "delta", (33, 35, channels), 16, cell=16, dtype="uint8")
+    yield gate("bytes-repeated", "delta", (33, 35, 3), 8, cell=8, dtype="uint8", channels=(2, 0, 0, 1, 2))
     for mode in ("exact", "delta"):
         cell = {"cell": 2} if mode == "delta" else {}
         for channels in (1, 4, 15, 16, 17, 33, 64):
