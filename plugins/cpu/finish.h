@@ -38,11 +38,33 @@ inline Vec activate(const Finish& f, Vec v, Vec slope) {
   return v;
 }
 
+template <int n>
+inline ptrdiff_t silu_several(float* values, ptrdiff_t i, ptrdiff_t count) {
+  for (; i + n * kLanes <= count; i += n * kLanes) {
+    Vec v[n];
+    for_each<n>([&](int j) { v[j] = load(values + i + j * kLanes); });
+    silu(v);
+    for_each<n>([&](int j) { store(values + i + j * kLanes, v[j]); });
+  }
+  return i;
+}
+
+inline void silu_run(float* values, ptrdiff_t count) {
+  const ptrdiff_t done = silu_several<2>(values, silu_several<4>(values, 0, count), count);
+  for_each_vector(count - done, [&](ptrdiff_t i, auto lanes) {
+    lanes.write(values + done + i, silu(lanes.read(values + done + i)));
+  });
+}
+
 // `count` values of channels [channel, channel + count) of one pixel, or of any channels when there are no slopes;
 // `index` is the first one's place in the tensor.
 template <Activation kind>
 inline void finish_run(const Finish& f, float* values, ptrdiff_t index, ptrdiff_t count, int channel) {
   const float* slopes = kind == Activation::kPRelu ? f.slopes + channel : values;
+  if (kind == Activation::kSiLU && !f.residual) {
+    silu_run(values, count);
+    return;
+  }
   if (!f.residual) {
     for_each_vector(count, [&](ptrdiff_t i, auto lanes) {
       lanes.write(values + i, activate<kind>(f, lanes.read(values + i), lanes.read(slopes + i)));

@@ -148,32 +148,71 @@ inline float sum(Vec v) {
   return lanes[0];
 }
 
+// Functions of several vectors, step by step of all: a processor that waits for the steps of one finds another's.
+template <int n, typename Step>
+inline void for_each(const Step& step) {
+#pragma GCC unroll 4
+  for (int i = 0; i < n; ++i) step(i);
+}
+
 // 2^r for r within half of 0: the polynomial of degree 5 whose largest relative error, 8e-8, is least.
-inline Vec exp2_near_0(Vec r) {
-  Vec p = splat(0.00132764718f);
-  p = p * r + 0.00967554133f;
-  p = p * r + 0.0555071327f;
-  p = p * r + 0.240221197f;
-  p = p * r + 0.693146967f;
-  return p * r + 1.00000007f;
+template <int n>
+inline void exp2_near_0(Vec (&r)[n]) {
+  Vec p[n];
+  for_each<n>([&](int i) { p[i] = splat(0.00132764718f) * r[i] + 0.00967554133f; });
+  for_each<n>([&](int i) { p[i] = p[i] * r[i] + 0.0555071327f; });
+  for_each<n>([&](int i) { p[i] = p[i] * r[i] + 0.240221197f; });
+  for_each<n>([&](int i) { p[i] = p[i] * r[i] + 0.693146967f; });
+  for_each<n>([&](int i) { r[i] = p[i] * r[i] + 1.00000007f; });
 }
 
 // 2^v for v in [-126, 126], clamped to it: the integer part of v goes to the exponent, the rest to the polynomial.
-inline Vec exp2(Vec v) {
+template <int n>
+inline void exp2(Vec (&v)[n]) {
+  Vec whole[n];
 #if defined(__AVX512F__)
-  v = min(splat(126.0f), v);
-  const Vec n = (Vec)_mm512_maskz_roundscale_ps(0xffff, (__m512)v, 0);
-  return (Vec)_mm512_maskz_scalef_ps(0xffff, (__m512)exp2_near_0(v - n), (__m512)n);
+  for_each<n>([&](int i) { v[i] = min(splat(126.0f), v[i]); });
+  for_each<n>([&](int i) { whole[i] = (Vec)_mm512_maskz_roundscale_ps(0xffff, (__m512)v[i], 0); });
+  for_each<n>([&](int i) { v[i] -= whole[i]; });
+  exp2_near_0(v);
+  for_each<n>([&](int i) { v[i] = (Vec)_mm512_maskz_scalef_ps(0xffff, (__m512)v[i], (__m512)whole[i]); });
 #else
-  v = min(splat(126.0f), max(splat(-126.0f), v));
-  const Vec shifted = v + 12582912.0f;  // rounds to an integer, in the low bits
-  return (Vec)((IntVec)exp2_near_0(v - (shifted - 12582912.0f)) + ((IntVec)shifted << 23));
+  for_each<n>([&](int i) { v[i] = min(splat(126.0f), max(splat(-126.0f), v[i])); });
+  for_each<n>([&](int i) { whole[i] = v[i] + 12582912.0f; });  // rounds to an integer, in the low bits
+  for_each<n>([&](int i) { v[i] -= whole[i] - 12582912.0f; });
+  exp2_near_0(v);
+  for_each<n>([&](int i) { v[i] = (Vec)((IntVec)v[i] + ((IntVec)whole[i] << 23)); });
 #endif
 }
 
-// A division: the processors' approximate reciprocals, refined, take longer.
-inline Vec silu(Vec v) { return v / (1.0f + exp2(v * -1.44269504088896341f)); }
-inline Vec sigmoid(Vec v) { return 1.0f / (1.0f + exp2(v * -1.44269504088896341f)); }
+// 1 + e^-v
+template <int n>
+inline void one_and_exp(const Vec (&v)[n], Vec (&result)[n]) {
+  for_each<n>([&](int i) { result[i] = v[i] * -1.44269504088896341f; });
+  exp2(result);
+  for_each<n>([&](int i) { result[i] = 1.0f + result[i]; });
+}
+
+// By division: the processors' approximate reciprocals, refined, take longer.
+template <int n>
+inline void silu(Vec (&v)[n]) {
+  Vec divisor[n];
+  one_and_exp(v, divisor);
+  for_each<n>([&](int i) { v[i] = v[i] / divisor[i]; });
+}
+
+inline Vec silu(Vec v) {
+  Vec one[] = {v};
+  silu(one);
+  return one[0];
+}
+
+inline Vec sigmoid(Vec v) {
+  const Vec one[] = {v};
+  Vec divisor[1];
+  one_and_exp(one, divisor);
+  return 1.0f / divisor[0];
+}
 
 }  // namespace PS_ISA
 }  // namespace patchskip
