@@ -20,6 +20,7 @@ import onnx
 
 import patchskip
 from patchskip.benchmarks import accuracy, plots
+from patchskip.benchmarks.named import named
 from patchskip.export.calibration import fidelity
 from patchskip.export.calibration.settings import Gates
 from patchskip.export.command import save
@@ -51,9 +52,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    named = [_named(text) for text in args.models]
-    check_targets([args.json, args.plot], [*(path for _, path in named), args.source, args.gt])
-    result = measure(named, args.source, args.gt, tuple(args.part), args.factors, args.threads)
+    models = [named(text) for text in args.models]
+    check_targets([args.json, args.plot], [*(path for _, path in models), args.source, args.gt])
+    result = measure(models, args.source, args.gt, tuple(args.part), args.factors, args.threads)
     print(table(result))
     if args.json:
         atomic_json(args.json, result)
@@ -61,13 +62,6 @@ def _run(args: argparse.Namespace) -> int:
         with atomic_text(args.plot) as file:
             file.write(plot(result))
     return 0
-
-
-def _named(text: str) -> tuple[str, str]:
-    name, equals, path = text.partition("=")
-    if not equals:
-        raise PatchskipError(f"{text} has no name; give NAME=MODEL, such as plain={text}")
-    return name, path
 
 
 def measure(

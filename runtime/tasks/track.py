@@ -52,15 +52,16 @@ class Track:
 
     Called for every frame in turn: it remembers. `track.coast()` is the same for a frame that the network does not see:
     the tracks where they should be by now. `track.shift(dx, dy)`: the camera was bumped, and everything is that many of
-    the frame's pixels further. count: how many classes the detector tells apart.
+    the frame's pixels further. count: how many classes the detector tells apart. find: what is tracked, `find(outputs,
+    scale)` -> (float32 [n, 6] as detect's, embeddings [n, c] or None).
     """
 
     def __init__(self, find, count, tracker):
         self.count = count
-        self._find, self._tracker = find, tracker
+        self.find, self._tracker = find, tracker
 
     def __call__(self, outputs, scale=(1.0, 1.0)):
-        found, embeddings = self._find(outputs, scale)
+        found, embeddings = self.find(outputs, scale)
         finite = np.isfinite(found).all(axis=1)
         if embeddings is not None:
             embeddings = embeddings[finite]
