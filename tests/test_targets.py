@@ -61,6 +61,7 @@ COMMANDS = {
 MODULES = {
     "benchmarks.demo net.onnx": "cannot make the folder net.onnx: it is a file",
     "benchmarks.demo folder --picture none/picture.png": "there is no folder",
+    "benchmarks.disturbed plain=net.onnx --source clip.avi --gt gt.txt --json gt.txt": "it is the input",
     "benchmarks.frontier plain=net.onnx --source clip.avi --plot net.onnx": "it is the input",
     "benchmarks.frontier plain=net.onnx --source clip.avi --json a --plot a": "two outputs",
     "benchmarks.gpu_check net.onnx -o net.onnx": "it is the input",

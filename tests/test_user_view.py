@@ -27,6 +27,7 @@ print(library.__file__)
 WITH_THE_PACKAGE = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 NEEDS_TORCH = pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="pip install 'patchskip[train]'")
 MODULE_COMMANDS = [
+    "patchskip.benchmarks.disturbed",
     "patchskip.benchmarks.eager",
     "patchskip.benchmarks.frontier",
     "patchskip.benchmarks.layers",
