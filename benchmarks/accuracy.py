@@ -73,6 +73,11 @@ class GroundTruth:
             return boxes
         return boxes * np.tile(np.divide(size, self.image_size), 2)
 
+    def persons(self, source, index, frame):
+        """-> (ids [n], boxes [n, 4] in the frame's pixels) of the persons in the source's frame `index` (from 0)."""
+        number = frame_number(source, index)
+        return self.identities(number), self.frame(number, frame.shape[1::-1])
+
 
 def _image_size(path):
     for candidate in (path.with_name(path.name.replace(".gt.txt", ".seqinfo.ini")), path.with_name("seqinfo.ini")):

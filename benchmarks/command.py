@@ -5,7 +5,7 @@ import numpy as np
 import patchskip
 from patchskip.benchmarks import accuracy, environment, every_nth, gpus, joints, profiling, report, timing
 from patchskip.benchmarks.dense import open_dense
-from patchskip.benchmarks.measure import measure_quality, measure_times
+from patchskip.benchmarks.measure import frame_count, measure_quality, measure_times
 from patchskip.runtime import opencv, tasks
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.every_nth import check as check_every
@@ -80,7 +80,7 @@ def main(args):
     opencv.load().setNumThreads(threads)
 
     gpu = gpus.of(skip)
-    total = min((n for n in (source.count, args.frames) if n), default=None)
+    total = frame_count(source, args.frames)
     if truth and total:
         accuracy.require_persons(truth, source, range(total))
     with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:

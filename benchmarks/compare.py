@@ -5,7 +5,7 @@ import numpy as np
 import patchskip
 from patchskip.benchmarks import environment
 from patchskip.benchmarks.dense import difference, is_patchskip, magnitude, open_model
-from patchskip.benchmarks.measure import frames_of
+from patchskip.benchmarks.measure import frame_count, frames_of
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.model import files_of, is_engine
@@ -47,7 +47,7 @@ def main(args):
     threads = environment.threads(args.threads)
     a, b = open_pair(args.a, args.a if args.full else args.b, threads, args.full)
     source = open_source(args.source)
-    total = min((n for n in (source.count, args.frames) if n), default=None)
+    total = frame_count(source, args.frames)
     with Progress("compare", total, args.quiet) as progress:
         if args.rtol is None:
             args.rtol = max(RTOL[precision(model)] for model in (a, b))

@@ -16,7 +16,7 @@ import numpy as np
 
 from patchskip.benchmarks import accuracy, environment, tracking
 from patchskip.benchmarks.dense import is_patchskip, open_model
-from patchskip.benchmarks.measure import frames_of
+from patchskip.benchmarks.measure import frame_count, frames_of
 from patchskip.benchmarks.named import named
 from patchskip.runtime import tasks
 from patchskip.runtime.errors import PatchskipError, exit_status
@@ -49,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     files = [named(text) for text in args.models]
     check_targets([args.json], [*(path for _, path in files), args.source, args.gt])
+    if args.frames is not None and args.frames < 1:
+        raise PatchskipError(f"--frames is {args.frames}; give 1 or more")
     if args.runs < 2:
         raise PatchskipError(f"--runs is {args.runs}; a deviation needs 2 or more")
     tracking.library()  # says at the start what is missing
@@ -56,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
     source.start_at(args.start)
     truth = accuracy.GroundTruth(args.gt)
     truth.require_identities()
-    total = min((n for n in (source.count, args.frames) if n), default=None)
+    total = frame_count(source, args.frames)
     if total:
         accuracy.require_persons(truth, source, range(total))
     results = {}
@@ -79,8 +81,11 @@ def _opened(files: list[tuple[str, str]], threads: int) -> dict:
     return {name: models[name] for name, _ in files}
 
 
-def measure(model, source, truth: accuracy.GroundTruth, frames: int | None, runs: int, told=lambda done: None) -> dict:
-    """-> {"as_it_is": measures as of `tracking.measure`, "disturbed": [the same of each run], "active_macs"}."""
+def measure(model, source, truth: accuracy.GroundTruth, frames: int | None, runs: int, told) -> dict:
+    """-> {"as_it_is": measures as of `tracking.measure`, "disturbed": [the same of each run], "active_macs"}.
+
+    told(n): n frames are done.
+    """
     network = Pipeline(model, "none")
     trackers = [tasks.create("track", model, classes=[accuracy.PERSON]) for _ in range(1 + runs)]
     for seed, tracker in enumerate(trackers[1:]):
@@ -91,8 +96,7 @@ def measure(model, source, truth: accuracy.GroundTruth, frames: int | None, runs
         network(frame)
         for tracker, found in zip(trackers, tracks, strict=True):
             found.append(tracker(network.outputs, network.preprocess.scale))
-        number = accuracy.frame_number(source, index)
-        truths.append((truth.identities(number), truth.frame(number, frame.shape[1::-1])))
+        truths.append(truth.persons(source, index, frame))
         active.append(network.stream.stats["active_macs"])
         told(index + 1)
     plain, *others = (tracking.measure(found, truths) for found in tracks)

@@ -107,9 +107,7 @@ def _read(source: str, truth: str | None, part: tuple[float, float]):
         return frames[first:last], None, first
     boxes = accuracy.GroundTruth(truth)
     accuracy.require_persons(boxes, clip, range(first, last))
-    truths = [
-        boxes.frame(accuracy.frame_number(clip, index), frames[index].shape[1::-1]) for index in range(first, last)
-    ]
+    truths = [boxes.persons(clip, index, frames[index])[1] for index in range(first, last)]
     return frames[first:last], truths, first
 
 

@@ -42,6 +42,11 @@ def frames_of(source, limit=None):
         yield frame
 
 
+def frame_count(source, limit=None):
+    """-> how many frames `frames_of` gives, or None when it is not known."""
+    return min((n for n in (source.count, limit) if n), default=None)
+
+
 def measure_times(dense, skip, source, task, limit, progress, options=None, every_nth=(), refresh=None):
     """Run all over the source in alternating blocks. -> (Times of dense and skip on every frame, {"dense": [Times of
     each n of every_nth], "skip": same}). Every frame goes through each. options: of the task; refresh: of the skipping
@@ -125,8 +130,7 @@ def measure_quality(dense, skip, source, task, truth, limit, progress, options=N
         mask, side = stream.image_mask()
         masks.append((mask.copy(), side, pipelines[1].preprocess.scale, pipelines[1].origin))
         if truth:
-            number = accuracy.frame_number(source, index)
-            truths.append((truth.identities(number), truth.frame(number, frame.shape[1::-1])))
+            truths.append(truth.persons(source, index, frame))
         progress.update(index + 1)
     mean = np.mean(shares[1:] or shares, axis=0)
     layers = [{**layer, "active": float(share)} for layer, share in zip(stats["layers"], mean)]

@@ -51,6 +51,7 @@ def test_measured_on_the_demo(demo, tmp_path, capsys):
         (["plain=absent.onnx"], "absent.onnx"),
         (["plain=MODEL", "--runs", "1"], "2 or more"),
         (["plain=MODEL", "--start", "999"], "cannot start"),
+        (["plain=MODEL", "--frames", "0"], "1 or more"),
     ],
 )
 def test_bad_input(more, said, demo, capsys):
