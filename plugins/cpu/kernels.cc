@@ -5,7 +5,8 @@
 #include "finish.h"
 #include "gemm_conv.h"
 #include "pointwise.h"
-#include "spatial.h"
+#include "pool.h"
+#include "resize.h"
 #include "winograd.h"
 
 #define PS_TEXT_OF(name) #name

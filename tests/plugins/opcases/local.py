@@ -84,6 +84,9 @@ def resizes():
     yield resize("-activation", (5, 4), (10, 8), 9, "linear", "half_pixel", activation="Relu")
     for mode in ("nearest", "linear"):
         yield resize("-gated", (9, 10), (18, 20), 19, mode, "asymmetric", patch=4, cell=2)
+    for channels in (1, 2, 3, 4, 5):  # of pictures; a patch of another side than a power of two
+        yield resize("", (10, 15), (16, 24), channels, "linear", "half_pixel", patch=8)
+        yield resize("-gated", (16, 12), (20, 15), channels, "linear", "half_pixel", patch=5, cell=5)
 
 
 def pointwise(op_type, tag, size, channels, operands=1, attributes=None, **rest):

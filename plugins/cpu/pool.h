@@ -1,4 +1,4 @@
-// Pooling and resizing: vectors run over channels.
+// Pooling: vectors run over channels.
 #pragma once
 #include "depthwise.h"
 
@@ -36,35 +36,6 @@ inline void pool(const Pool& p, const Segment* segments, int count) {
                  s->out + static_cast<ptrdiff_t>(x - s->x0) * p.out.channels);
     }
     finish_segment(p.finish, *s, p.out);
-  }
-}
-
-inline const float* input_pixel(const Resize& r, int y, int x) {
-  return r.x + (static_cast<ptrdiff_t>(y) * r.in.width + x) * r.in.channels;
-}
-
-inline void resize(const Resize& r, const Segment* segments, int count) {
-  const int channels = r.out.channels;
-  for (const Segment* s = segments; s != segments + count; ++s) {
-    const int top = r.rows[2 * s->y], bottom = r.rows[2 * s->y + 1];
-    for (int x = s->x0; x < s->x1; ++x) {
-      float* out = s->out + static_cast<ptrdiff_t>(x - s->x0) * channels;
-      const int left = r.columns[2 * x], right = r.columns[2 * x + 1];
-      const float* corner = input_pixel(r, top, left);
-      if (!r.linear) {
-        std::memcpy(out, corner, static_cast<size_t>(channels) * sizeof(float));
-        continue;
-      }
-      const float *top_right = input_pixel(r, top, right), *bottom_left = input_pixel(r, bottom, left),
-                  *bottom_right = input_pixel(r, bottom, right);
-      const float down = r.row_share[s->y], across = r.column_share[x];
-      for_each_vector(channels, [&](ptrdiff_t c, auto lanes) {
-        const Vec above = lanes.read(corner + c) * (1 - across) + lanes.read(top_right + c) * across;
-        const Vec below = lanes.read(bottom_left + c) * (1 - across) + lanes.read(bottom_right + c) * across;
-        lanes.write(out + c, above * (1 - down) + below * down);
-      });
-    }
-    finish_segment(r.finish, *s, r.out);
   }
 }
 
