@@ -15,8 +15,10 @@ import onnx.inliner
 
 from patchskip.runtime.errors import PatchskipError
 
-from . import loading, preprocess, scales
+from . import loading, pass_places, preprocess, scales
 from .emit import Options, emit
+from .frame_size import take_frame
+from .frames import fitting
 from .gate_file import Gate
 from .gates import candidates, gated, given_gates, relative_gates
 from .geometry import Size
@@ -28,9 +30,10 @@ from .masks import patch_of
 from .network import Entry, Network, fuse, localise
 from .normalise import normalise
 from .pass_gates import Form, TrainedGate
-from .pass_places import Place, fitting, place
+from .pass_places import Place, place
 
 DEFAULT_RADIUS = 2
+_STRETCH = {"fit": "stretch"}
 
 
 @dataclass
@@ -38,12 +41,14 @@ class Analysis:
     """A network that is known down to its layers, and how it is to be emitted.
 
     dense: the network as it came, its functions inlined and of the size asked for. image: the input that `patch` refers
-    to. preset, recipe: what is done to a frame; recipe None where the picture has not three channels.
+    to. size: of its picture, (height, width); what comes in may be a frame of another size. preset, recipe: what is
+    done to a frame; recipe None where the picture has not three channels.
     """
 
     dense: onnx.ModelProto
     network: Network
     image: str
+    size: Size
     patch: int
     halo: str
     deform_radius: int
@@ -51,11 +56,6 @@ class Analysis:
     preset: str | None
     recipe: dict | None
     metadata: Mapping
-
-    @property
-    def size(self) -> Size:
-        """Of the picture, (height, width)."""
-        return _size(self.network.graph, self.image)
 
     @property
     def entries(self) -> list[Entry]:
@@ -92,7 +92,8 @@ class Analysis:
         """
         deciding = gated(self.network, self.halo == "full", *([] if least is None else [least]))
         tensors = [entry.tensor for entry in self.entries] + [layer.output for layer in deciding]
-        found = scales.measure(self.dense, tensors, _feeds(self.network.graph, self.image, self.recipe, feeds))
+        made = _feeds(self.network.graph, self.image, self.size, self.recipe, feeds)
+        found = scales.measure(self.dense, tensors, made)
         return relative_gates(self.network, deciding, threshold, found)
 
     def emit(
@@ -116,7 +117,8 @@ class Analysis:
             found = given_gates(self.network, self.candidates(), plain, self.patch_of, source)
             options = Options(self.patch, "delta", threshold, found, halo=self.halo == "full")
             options.radius = self.deform_radius
-            options.pass_gates = fitting(self.network, learned, self.patch_of, found.keys() - set(self.pictures))
+            others = found.keys() - set(self.pictures)
+            options.pass_gates = pass_places.fitting(self.network, learned, self.patch_of, others)
         options.u8 = self.input == "u8"
         options.image_attributes = preprocess.image_attributes(self.recipe) if self.recipe else {}
         options.extra = {"preprocess": self.recipe, "preset": self.preset, **self.metadata}
@@ -126,7 +128,8 @@ class Analysis:
 def analyse(
     model: onnx.ModelProto,
     *,
-    input_size: tuple[int, int] | None = None,
+    input_size: Size | None = None,
+    frame_size: Size | None = None,
     patch: int = 16,
     halo: str = "none",
     deform_radius: int = DEFAULT_RADIUS,
@@ -151,11 +154,16 @@ def analyse(
         round_weights(network.layers)
     image = _image(graph, network, name)
     shapes = [graph.shapes.get(output, ()) for output in graph.outputs]
-    chosen = preprocess.choose(preset, _size(graph, image), shapes)
+    size = _size(graph, image)
+    chosen = preprocess.choose(preset, size, shapes)
     recipe = preprocess.PRESETS[chosen] if graph.shapes[image][1] == 3 else None
     if input == "u8" and (recipe is None or sum(entry.tensor in graph.inputs for entry in network.entries) > 1):
         raise PatchskipError(f"--input u8 needs a network with one image input of 3 channels; {name} has not")
-    how = (image, patch, halo, deform_radius, input, chosen if recipe else None, recipe)
+    if frame_size is not None:
+        if input != "u8":
+            raise PatchskipError("--frame-size is for --input u8: the model then takes the frame itself")
+        take_frame(network, image, frame_size, patch)
+    how = (image, size, patch, halo, deform_radius, input, chosen if recipe else None, recipe)
     return Analysis(model, network, *how, {"weights": weights, **(metadata or {})})
 
 
@@ -187,14 +195,14 @@ def _size(graph: Graph, image: str) -> tuple[int, int]:
     return height, width
 
 
-def _feeds(graph: Graph, image: str, recipe: dict | None, frames: Iterable[np.ndarray] | None):
-    """Inputs of the dense network. What is no picture is random, of variance 1."""
-    size = _size(graph, image)
+def _feeds(graph: Graph, image: str, size: Size, recipe: dict | None, frames: Iterable[np.ndarray] | None):
+    """Inputs of the dense network, of frames of any size. What is no picture is random, of variance 1."""
     for frame in frames if frames is not None else scales.generated_frames(size):
         feed = {}
         for name in graph.inputs:
             if name == image and recipe is not None:
-                feed[name] = preprocess.normalised(frame, recipe)
+                fitted = frame if frame.shape[:2] == size else fitting(size, _STRETCH)(frame)[0]
+                feed[name] = preprocess.normalised(fitted, recipe)
             else:
                 kind = onnx.helper.tensor_dtype_to_np_dtype(graph.types[name])
                 feed[name] = np.random.default_rng(0).normal(size=graph.shapes[name]).astype(kind)

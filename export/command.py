@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="an ONNX network")
     parser.add_argument("-o", "--output", metavar="OUT", help="default: MODEL with the ending .patchskip.onnx")
     parser.add_argument("--input-size", nargs=2, type=int, metavar=("H", "W"), help="give the image input another size")
+    parser.add_argument(
+        "--frame-size",
+        nargs=2,
+        type=int,
+        metavar=("H", "W"),
+        help="--input u8: frames come in this size, and the model resizes them itself, where they changed",
+    )
     parser.add_argument("--patch", type=int, default=16, help="side of a patch in input pixels, a power of two (16)")
     parser.add_argument(
         "--gate",
@@ -105,6 +112,7 @@ def main(args: argparse.Namespace) -> int:
     result = convert(
         model,
         input_size=tuple(args.input_size) if args.input_size else None,
+        frame_size=tuple(args.frame_size) if args.frame_size else None,
         patch=args.patch,
         gate=args.gate,
         threshold=args.threshold,

@@ -30,6 +30,7 @@ def convert(
     model: onnx.ModelProto,
     *,
     input_size: tuple[int, int] | None = None,
+    frame_size: tuple[int, int] | None = None,
     patch: int = 16,
     gate: str = "exact",
     threshold: float | None = None,
@@ -47,6 +48,7 @@ def convert(
     """Make a network patch-skipping. `model` is not changed.
 
     input_size: (height, width) to give its image input. patch: side in input pixels, a power of two.
+    frame_size: (height, width) of the frames that it takes, and resizes itself, where they changed; with "u8".
     gate: "exact", or "delta" with `threshold` (a share of each layer's mean magnitude; by default that of
     DEFAULT_THRESHOLDS for `halo`) or `gates` (by name; a number is a threshold, absolute).
     pass_gates: gates of PASS by name, in delta mode: alone, or with `gates` or `threshold` for the other places.
@@ -70,6 +72,7 @@ def convert(
     analysis = analyse(
         model,
         input_size=input_size,
+        frame_size=frame_size,
         patch=patch,
         halo=halo,
         deform_radius=deform_radius,

@@ -12,7 +12,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from .chaining import chain, chains, joins
 from .gate_file import Gate
 from .geometry import Size
-from .graph import Graph, Names
+from .graph import Names
 from .keeping import kept
 from .layers import Layer
 from .masks import Mask, Masks
@@ -314,7 +314,7 @@ class _Emitter:
             "gate": self.options.gate,
             "threshold": self.options.threshold,
             "halo": "full" if self.options.halo else "none",
-            "inputs": [_describe_input(self.graph, value) for value in self._inputs()],
+            "inputs": [self._describe(value) for value in self._inputs()],
             "outputs": [{"name": n, "shape": list(self.graph.shapes.get(n, ()))} for n in self.graph.outputs],
             "states": self.states,
             "masks": [{"name": m.name, "patch": m.patch, "size": list(m.size)} for m in self.used.values()],
@@ -326,11 +326,12 @@ class _Emitter:
             **self.options.extra,
         }
 
-
-def _describe_input(graph: Graph, value: ValueInfoProto) -> dict:
-    kind = value.type.tensor_type
-    shape = [dim.dim_value for dim in kind.shape.dim]
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
-    u8 = kind.elem_type == TensorProto.UINT8
-    layout = ("NHWC" if u8 else "NCHW") if graph.is_image(value.name) else ""
-    return {"name": value.name, "shape": shape, "dtype": dtype, "layout": layout}
+    def _describe(self, value: ValueInfoProto) -> dict:
+        kind = value.type.tensor_type
+        shape = [dim.dim_value for dim in kind.shape.dim]
+        dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
+        u8 = kind.elem_type == TensorProto.UINT8
+        layout = ("NHWC" if u8 else "NCHW") if self.graph.is_image(value.name) else ""
+        found = {"name": value.name, "shape": shape, "dtype": dtype, "layout": layout}
+        resized = u8 and tuple(shape[1:3]) != self.masks.image
+        return {**found, "picture": list(self.masks.image)} if resized else found

@@ -10,7 +10,7 @@ import numpy as np
 from patchskip.runtime.errors import PatchskipError
 
 from .chaining import reader_to_join
-from .gate_file import Gate
+from .gate_file import Gate, cell_within
 from .geometry import Size
 from .layers import Layer
 from .network import Network
@@ -27,10 +27,11 @@ def candidates(network: Network, halo: bool = False) -> list[Layer]:
     """
     layers = network.layers
     kernels = {name for layer in layers for name in layer.inputs if layer.kernel > 1}
+    pictures = {entry.tensor for entry in network.entries}  # decided upon where they came in
     return [
         layer
         for number, layer in enumerate(layers)
-        if not layer.leaves
+        if not (layer.leaves or layer.inputs[0] in pictures and not layer.macs)
         and (halo or reader_to_join(network, layer) is None)
         and (layer.op_type in ("Conv", "ConvTranspose", "DeformConv") or layer.output in kernels)
         and _reached(layer, layers[number + 1 :]) > 0
@@ -78,8 +79,8 @@ def _dominated(layer: Layer, behind: Sequence[Layer]) -> int:
 
 
 def default_cell(patch: int) -> int:
-    """Side of the cells whose change is measured, where a gate does not say: half a patch."""
-    return min(max(1, patch // 2), MOST_PICTURE_CELL)
+    """Side of the cells whose change is measured, where a gate does not say: half a patch, or the next less."""
+    return cell_within(patch, min(patch // 2, MOST_PICTURE_CELL))
 
 
 def relative_gates(
@@ -123,9 +124,9 @@ def given_gates(
         )
     found = {}
     for name, given in gates.items():
-        gate = given if isinstance(given, Gate) else Gate(float(given))
         channels, (height, width) = places[name]
         patch = patch_of((height, width))
+        gate = (given if isinstance(given, Gate) else Gate(float(given))).on(patch)
         _check(f"{source}: {name}", gate, channels, patch, name in pictures)
         if gate.threshold > 0 or name in pictures:
             found[name] = replace(gate, cell=gate.cell or default_cell(patch))

@@ -39,8 +39,17 @@ class Source(NamedTuple):
         )
 
 
+def side_on(size: Size, image: Size, patch: int) -> int | None:
+    """Side, in pixels of a tensor of `size`, of what `patch` pixels of `image` show; None when it is not whole."""
+    sides = {(patch * n // m if patch * n % m == 0 else None) for n, m in zip(size, image)}
+    return sides.pop() if len(sides) == 1 else None
+
+
 def patch_of(size: Size, image: Size, patch: int) -> int:
-    """Side of a patch on a tensor of `size`: the area of `patch` pixels of `image`, a power of two, at least 1."""
+    """Side of a patch on a tensor of `size`: that of `patch` pixels of `image`, or near it a power of two."""
+    whole = side_on(size, image, patch)
+    if whole:
+        return whole
     stride = max(1, round(image[0] / size[0]))
     return 1 << (max(1, patch // stride).bit_length() - 1)
 

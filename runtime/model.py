@@ -64,7 +64,12 @@ def files_of(*paths):
 
 
 def picture_size(entry):
-    """-> (height, width) of an image input, an entry of `Model.inputs`."""
+    """-> (height, width) of the picture that a network sees by an image input, an entry of `Model.inputs`."""
+    return tuple(entry.get("picture") or frame_size(entry))
+
+
+def frame_size(entry):
+    """-> (height, width) of an image input: not its picture's, where the model resizes it."""
     return tuple(entry["shape"][2:] if entry.get("layout") == "NCHW" else entry["shape"][1:3])
 
 
@@ -74,7 +79,8 @@ class Model:
     path
     threads        as given to `load`; None is the default
     metadata       dict, as in docs/op-spec.md
-    inputs         [{"name", "shape", "dtype", "layout"}], as the original network's
+    inputs         [{"name", "shape", "dtype", "layout"}], as the original network's; "picture", [height, width],
+                   where the model resizes what it is given
     outputs        [{"name", "shape", "dtype"}], as the original network's
     layers         [{"name", "op_type", "shape", "macs", "mask"}], every PatchSkip node
     network        what runs it: an onnx_session.Session or a tensorrt.engine.Engine

@@ -5,7 +5,7 @@ import numpy as np
 from . import opencv
 from .errors import PatchskipError
 from .memory import aligned
-from .model import picture_size
+from .model import frame_size, picture_size
 
 DEFAULTS = {"channels": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1], "fit": "letterbox", "pad": 114}
 
@@ -19,7 +19,7 @@ class Preprocess:
     options the metadata's "preprocess". `letterbox` keeps the aspect ratio, the frame lies top left and `pad` fills
             the rest; `stretch` fills the input.
     allocate  (shape, dtype) -> the memory of that array: a Stream's `allocate`
-    scale   (x, y) after a call: input pixels for each of the frame's; boxes are divided by it
+    scale   (x, y) after a call: pixels of the network's picture for each of the frame's; boxes are divided by it
     """
 
     def __init__(self, entry, options=None, allocate=aligned):
@@ -33,7 +33,8 @@ class Preprocess:
                     entry["name"], entry["dtype"], shape
                 )
             )
-        self.size = picture_size(entry)
+        self.size = frame_size(entry)
+        self._resized = [own / given for own, given in zip(picture_size(entry), self.size)]
         whole = entry["dtype"] == "uint8"
         self._image = (allocate if whole else aligned)((1,) + self.size + (3,), np.uint8)
         self._result = self._image if whole else allocate(shape, np.float32)
@@ -66,9 +67,10 @@ class Preprocess:
         if self._options["fit"] == "letterbox":
             ratio = min(rows / height, columns / width)
             rows, columns = max(1, int(height * ratio)), max(1, int(width * ratio))
-            self.scale = (ratio, ratio)
+            fit = ratio, ratio
         else:
-            self.scale = (columns / width, rows / height)
+            fit = columns / width, rows / height
+        self.scale = fit[0] * self._resized[1], fit[1] * self._resized[0]
         self._image.fill(self._options["pad"])
         self._inside = self._image[0, :rows, :columns]
         self._frame_shape = frame.shape

@@ -1,4 +1,4 @@
-"""The frames that gates are chosen on: at the network's size, once, in memory."""
+"""The frames that gates are chosen on: as the model takes them, once, in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.model import picture_size
+from patchskip.runtime.model import frame_size
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import CAMERA, open_source
 
@@ -19,7 +19,7 @@ LEAST = 10  # frames of a clip
 
 @dataclass
 class Clip:
-    """frames: uint8 BGR [H, W, 3] of the network's size, one after the other."""
+    """frames: uint8 BGR [H, W, 3] of the model's input, one after the other."""
 
     spec: str
     frames: list[np.ndarray]
@@ -42,7 +42,7 @@ def _read(spec: str, model, limit: int, crop, quiet: bool) -> Clip:
         raise PatchskipError(f"{spec} is a camera; record a video of it, calibrate looks at the same frames many times")
     source = open_source(spec)
     entry, options = model.inputs[0], model.metadata.get("preprocess")
-    size = picture_size(entry)
+    size = frame_size(entry)
     fit = Cropped(size, options, crop) if crop else fitting(size, options)
     frames: list[np.ndarray] = []
     total = min(limit, source.count or limit)

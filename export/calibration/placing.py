@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import numpy as np
 import onnx
 
 from patchskip.runtime.errors import PatchskipError
-from patchskip.runtime.model import picture_size
+from patchskip.runtime.model import frame_size, picture_size
 
 from .. import loading
 from ..analysis import Analysis, analyse
@@ -25,8 +24,8 @@ def place(
 ) -> onnx.ModelProto:
     """`model` with `gates` again, and with gates at all layers that can stop LEAST of the network's work.
 
-    path: the network. patch: side in the picture's pixels, the model's if None. frames: uint8 BGR of the network's
-    size, from which the layers' magnitudes are taken. Raises PatchskipError when the model was made of another network.
+    path: the network. patch: side in the picture's pixels, the model's if None. frames: uint8 BGR,
+    from which the layers' magnitudes are taken. Raises PatchskipError when the model was made of another network.
     """
     metadata = model.metadata
     digest = metadata.get("source_sha256")
@@ -41,6 +40,7 @@ def place(
     analysis = analyse(
         loading.load(path),
         input_size=picture_size(entry),
+        frame_size=frame_size(entry) if "picture" in entry else None,
         patch=patch or metadata["patch"],
         halo=metadata["halo"],
         input="u8" if entry["dtype"] == "uint8" else "float",
@@ -59,8 +59,7 @@ def _fitting(analysis: Analysis, gates: Mapping[str, Gate], name: str) -> dict[s
     missing = [key for key in gates if key not in sizes]
     if missing:
         raise PatchskipError(f"{name} has a gate at {missing[0]}, which the network has not; give the one it came from")
-    patches = {key: analysis.patch_of(sizes[key]) for key in gates}
-    return {key: replace(gate, cell=min(gate.cell or 1, patches[key])) for key, gate in gates.items()}
+    return {key: gate.on(analysis.patch_of(sizes[key])) for key, gate in gates.items()}
 
 
 def _more(analysis: Analysis, gates: Mapping[str, Gate], frames: Iterable[np.ndarray]) -> dict[str, Gate]:

@@ -36,7 +36,7 @@ class Gates:
             elif node.op_type != "PatchSkip" or not values.get("threshold", 0) > 0:
                 continue
             weights = np.array(values["weights"], np.float32) if "weights" in values else None
-            self.gates[key] = Gate(values["threshold"], values.get("cell", 1), weights)
+            self.gates[key] = Gate(values["threshold"], values.get("cell", 1), weights, values["patch"])
             self.patches[key] = values["patch"]
             self.sizes[key] = tuple(shapes[key][1:3])
         if not self.gates:
@@ -50,6 +50,7 @@ class Gates:
                 f"{source} {'names' if wrong[0] in values else 'lacks'} {wrong[0]} and does not fit the model, which "
                 f"has gates at {', '.join(list(self.gates)[:5])}, ...; `patchskip inspect --layers` lists them"
             )
+        values = {name: gate.on(self.patches[name]) for name, gate in values.items()}
         for name, gate in values.items():
             patch, weights = self.patches[name], self.gates[name].weights
             if not 0 < gate.threshold < float("inf"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..gate_file import Gate
+from ..gate_file import Gate, cell_within
 from . import search
 from .evaluate import Evaluator
 from .search import Point, Price
@@ -54,6 +54,7 @@ class Tuning:
         self._pictures = [name in gates.pictures for name in self._names]
         self._groups = _groups([gates.sizes[name] for name in self._names])
         self._cells = [start[name].cell or 1 for name in self._names]
+        self._patches = [gates.patches[name] for name in self._names]
 
     def run(self, rounds: int, cells: bool = True) -> Tuned:
         x = np.log([max(self._start[name].threshold, 1e-12) for name in self._names])
@@ -89,7 +90,8 @@ class Tuning:
             for side in sides:
                 kept = list(self._cells)
                 self._cells = [
-                    min(side, cell) if own == picture else cell for own, cell in zip(self._pictures, self._cells)
+                    cell_within(patch, min(side, cell)) if own == picture else cell
+                    for own, cell, patch in zip(self._pictures, self._cells, self._patches)
                 ]
                 if self._cells == kept:
                     continue

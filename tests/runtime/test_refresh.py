@@ -18,10 +18,12 @@ from patchskip.runtime.errors import PatchskipError  # noqa: E402
 SIZE = (96, 160)
 
 
-@pytest.fixture(scope="module", params=["none", "full"])
+@pytest.fixture(scope="module", params=[("none", SIZE), ("full", SIZE), ("none", (60, 100))])
 def model(request, tmp_path_factory):
+    """The last one resizes frames of another size itself."""
     path = tmp_path_factory.mktemp("refresh") / "m.patchskip.onnx"
-    made = convert(build(SIZE), gate="delta", threshold=0.3, halo=request.param, input="u8")
+    halo, frame = request.param
+    made = convert(build(SIZE), gate="delta", threshold=0.3, halo=halo, input="u8", frame_size=frame)
     save(made.model, path)
     return patchskip.load(path, threads=1)
 
@@ -30,9 +32,9 @@ def stale(model, frames):
     """-> a stream that saw a picture and then, for `frames` frames, one that differs too little for its gates; the
     network's name for the picture, the second picture."""
     rng = np.random.default_rng(0)
-    first = rng.integers(60, 180, (1, *SIZE, 3)).astype(np.uint8)
+    name, shape = model.inputs[0]["name"], model.inputs[0]["shape"]
+    first = rng.integers(60, 180, shape).astype(np.uint8)
     second = first + rng.integers(0, 2, first.shape).astype(np.uint8)
-    name = model.inputs[0]["name"]
     stream = model.stream(frames)
     stream.infer({name: first})
     return stream, name, second

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from patchskip.export import DEFAULT_THRESHOLDS, Analysis, Gate
+from patchskip.export.gate_file import cell_within
 from patchskip.export.gates import AT_PICTURE, gated
 
 from .network import SkipNetwork
@@ -26,7 +27,7 @@ def _possible(analysis: Analysis) -> dict[str, Gate]:
     gates = {}
     for entry in analysis.entries:
         patch = analysis.patch_of((entry.shape[2], entry.shape[3]))
-        gates[entry.tensor] = Gate(1.0, min(PICTURE_CELL, patch))
+        gates[entry.tensor] = Gate(1.0, cell_within(patch, PICTURE_CELL))
     for layer in gated(analysis.network, analysis.halo == "full", LEAST):
         gates[layer.name] = Gate(1.0, 1)
     return gates
@@ -50,5 +51,5 @@ def gates_of(network: SkipNetwork, passing: Mapping[str, float], most: float) ->
             gate = network.gate(name)
             weights = gate.weights.detach().cpu().numpy()
             threshold = gate.threshold.item() / float(weights.mean())
-            found[name] = Gate(threshold, gate.cell, weights / weights.mean())
+            found[name] = Gate(threshold, gate.cell, weights / weights.mean(), gate.patch)
     return found

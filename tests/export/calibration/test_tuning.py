@@ -25,7 +25,7 @@ def rough(settings):
 @pytest.mark.parametrize("kind, value", [("error", 0.03), ("active", 0.3)])
 def test_what_it_came_by_on_the_way_counts(kind, value):
     """The best by its price misses the goal, and around it nothing reaches it."""
-    layout = SimpleNamespace(pictures={"images"}, sizes={"images": (64, 64)})
+    layout = SimpleNamespace(pictures={"images"}, patches={"images": 16}, sizes={"images": (64, 64)})
     tuning = Tuning(layout, {"images": Gate(1.0, 1)}, rough, Goal(kind, value), lambda line: None)
     found = tuning.run(rounds=0, cells=False)
     assert found.reached and np.log(found.gates["images"].threshold) == pytest.approx(-STEP)

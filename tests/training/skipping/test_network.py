@@ -11,6 +11,7 @@ import patchskip
 from patchskip.benchmarks.demo_clip import DemoClip
 from patchskip.benchmarks.demo_network import build
 from patchskip.export import Gate, analyse
+from patchskip.export.gate_file import cell_within
 from patchskip.export.loading import load
 from patchskip.plugins import library
 from patchskip.runtime.errors import PatchskipError
@@ -31,7 +32,7 @@ def gated(network, size, rng, share, **options):
         **{layer.name: layer.shape[1:] for layer in analysis.candidates()},
     }.items():
         if name in relative:
-            cell = min(4, analysis.patch_of(shape[:2]))
+            cell = cell_within(analysis.patch_of(shape[:2]), 4)
             gates[name] = Gate(relative[name].threshold, cell, rng.uniform(0.2, 2, shape[2]).astype(np.float32))
     return analysis.emit(gates)
 
@@ -70,6 +71,13 @@ def test_frames_are_the_runtimes(native, rng, tmp_path, halo, patch):
     model = gated(build(SIZE), SIZE, rng, 0.3, halo=halo, patch=patch)
     active = compare(model, SkipNetwork(model), list(DemoClip(8, SIZE)), tmp_path)
     assert 0.01 < active < 0.9
+
+
+def test_frames_that_the_model_resizes(native, rng, tmp_path):
+    frame = (80, 100)
+    model = gated(build(SIZE), SIZE, rng, 0.3, frame_size=frame)
+    active = compare(model, SkipNetwork(model), list(DemoClip(8, frame)), tmp_path)
+    assert 0.005 < active < 0.9
 
 
 @pytest.mark.slow

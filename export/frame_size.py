@@ -1,0 +1,51 @@
+"""A network that takes a camera's frame as it is: resized inside, like any layer only where something changed."""
+
+from __future__ import annotations
+
+from patchskip.runtime.errors import PatchskipError
+
+from .geometry import Size
+from .layers import Layer
+from .masks import side_on
+from .network import Network
+
+_BILINEAR = {"mode": "linear", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_floor"}
+
+
+def take_frame(network: Network, image: str, frame: Size, patch: int) -> None:
+    """The input `image` becomes a frame of the size `frame`, (height, width); a Resize makes the picture of it.
+
+    Bilinear, with OpenCV's INTER_LINEAR in common all but the rounding to whole grey levels. patch: side in pixels of
+    the picture. Raises PatchskipError when the frame is not of the picture's shape, or its patches would not be whole.
+    """
+    entry = next(entry for entry in network.entries if entry.tensor == image)
+    _, channels, height, width = entry.shape
+    if frame == (height, width):
+        return
+    if not side_on(frame, (height, width), patch):
+        raise PatchskipError(_refusal(frame, (height, width), patch))
+    graph = network.graph
+    resized = graph.names.new(f"{image}.resized")
+    for step in network.steps:
+        if isinstance(step, Layer):
+            step.inputs = [resized if name == image else name for name in step.inputs]
+    shape = (1, height, width, channels)
+    layer = Layer(resized, "Resize", [image], resized, shape, shape[1:3], dict(_BILINEAR))
+    entry.shape = graph.shapes[image] = (1, channels, *frame)
+    graph.shapes[resized] = (1, channels, height, width)
+    network.steps.insert(network.steps.index(entry) + 1, layer)
+
+
+def _refusal(frame: Size, picture: Size, patch: int) -> str:
+    sides = " x ".join(f"{patch * n / size:.4g}" for n, size in zip(frame, picture))
+    fitting = [
+        f"{height} {width}"
+        for side in range(1, 4 * patch + 1)
+        for height, width in [[n * patch // side for n in frame]]
+        if height % 32 == width % 32 == 0 < min(height, width) and side_on(frame, (height, width), patch)
+    ]
+    advice = f"--input-size {', or '.join(fitting)} would do" if fitting else "resize before the network, without it"
+    return (
+        f"--frame-size {frame[0]} {frame[1]}: a patch of {patch} pixels of the network's {picture[0]} x {picture[1]} "
+        f"would be {sides} pixels of the frame; it must be a square of whole ones: {advice}"
+    )
