@@ -41,8 +41,8 @@ constexpr int kFew = 4;  // channels
 
 inline Few load_few(const float* p) { return *reinterpret_cast<const UnalignedFew*>(p); }
 
-// A picture's few channels would leave most of a vector empty. Here it has four values: those of the next pixel, or row,
-// are read with the pixel's own, and where they were written the next pixel overwrites them.
+// A picture's few channels would leave most of a vector empty. Here it has four values: those of the next pixel, or
+// row, are read with the pixel's own, and where they were written the next pixel overwrites them.
 inline void resize_linear_few(const Resize& r, const Segment& s) {
   const int channels = r.out.channels;
   const float *top = input_pixel(r, r.rows[2 * s.y], 0), *bottom = input_pixel(r, r.rows[2 * s.y + 1], 0);
