@@ -44,21 +44,22 @@ inline Few load_few(const float* p) { return *reinterpret_cast<const UnalignedFe
 // A picture's few channels would leave most of a vector empty. Here it has four values: those of the next pixel, or
 // row, are read with the pixel's own, and where they were written the next pixel overwrites them.
 inline void resize_linear_few(const Resize& r, const Segment& s) {
-  const int channels = r.out.channels;
-  const float *top = input_pixel(r, r.rows[2 * s.y], 0), *bottom = input_pixel(r, r.rows[2 * s.y + 1], 0);
-  const float down = r.row_share[s.y];
-  float *out = s.out, *const end = s.out + static_cast<ptrdiff_t>(s.x1 - s.x0) * channels;
-  for (int x = s.x0; x < s.x1; ++x, out += channels) {
-    const int left = r.columns[2 * x] * channels, right = r.columns[2 * x + 1] * channels;
-    const float across = r.column_share[x];
+  const int channels = r.out.channels, *const columns = r.columns;
+  const float *const top = input_pixel(r, r.rows[2 * s.y], 0), *const bottom = input_pixel(r, r.rows[2 * s.y + 1], 0);
+  const float *const column_share = r.column_share, down = r.row_share[s.y];
+  const auto pixel = [=](int x) {
+    const int left = columns[2 * x] * channels, right = columns[2 * x + 1] * channels;
+    const float across = column_share[x];
     const Few above = load_few(top + left) * (1 - across) + load_few(top + right) * across;
     const Few below = load_few(bottom + left) * (1 - across) + load_few(bottom + right) * across;
-    const Few value = above * (1 - down) + below * down;
-    if (out + kFew <= end) {
-      *reinterpret_cast<UnalignedFew*>(out) = value;
-    } else {
-      std::memcpy(out, &value, static_cast<size_t>(channels) * sizeof(float));
-    }
+    return above * (1 - down) + below * down;
+  };
+  float* out = s.out;
+  int x = s.x0;
+  for (; (s.x1 - x) * channels >= kFew; ++x, out += channels) *reinterpret_cast<UnalignedFew*>(out) = pixel(x);
+  for (; x < s.x1; ++x, out += channels) {
+    const Few value = pixel(x);
+    std::memcpy(out, &value, static_cast<size_t>(channels) * sizeof(float));
   }
 }
 
