@@ -12,7 +12,7 @@ from patchskip.runtime.every_nth import check as check_every
 from patchskip.runtime.files import atomic_json, atomic_text, check_targets
 from patchskip.runtime.model import files_of, is_engine
 from patchskip.runtime.progress import Progress
-from patchskip.runtime.run import add_crop, add_refresh, read_crop
+from patchskip.runtime.run import add_anew, add_crop, read_crop
 from patchskip.runtime.sources import open_source
 
 MIN_FRAMES = 100
@@ -42,7 +42,7 @@ def add_arguments(parser):
         metavar="N",
         help="also run both on every N-th frame only, tracks predicted and boxes held in between",
     )
-    add_refresh(parser)
+    add_anew(parser)
     parser.add_argument("--report", metavar="FILE.html", help="write a page that shows the results")
     parser.add_argument("--profile", action="store_true", help="add the time of every layer at this clip's activity")
 
@@ -77,6 +77,7 @@ def main(args):
     check_every(numbers, task, "--every-nth", timing.BLOCK - 1)
     # A crop that follows would follow each network's own joints: both see the same pictures.
     options = {"crop": read_crop(args.crop), "moving": False} if task == "pose" else {}
+    anew = {"refresh": args.refresh, "revisit": args.revisit}
     opencv.load().setNumThreads(threads)
 
     gpu = gpus.of(skip)
@@ -84,20 +85,18 @@ def main(args):
     if truth and total:
         accuracy.require_persons(truth, source, range(total))
     with Progress("times", total, args.quiet) as progress, environment.Watch(gpu) as watch:
-        times, rivals = measure_times(dense, skip, source, task, args.frames, progress, options, numbers, args.refresh)
+        times, rivals = measure_times(dense, skip, source, task, args.frames, progress, options, numbers, anew)
     if len(times[0].total) < 2:
         raise PatchskipError(
             f"{args.source} has {len(times[0].total)} frames to look at; the first is reported apart, so give 2 or more"
         )
     with Progress("quality", total, args.quiet) as progress:
-        quality = measure_quality(
-            dense, skip, source, task, truth, args.frames, progress, options, numbers, args.refresh
-        )
+        quality = measure_quality(dense, skip, source, task, truth, args.frames, progress, options, numbers, anew)
     result = summarise(times, quality, threads, watch, gpu)
     if numbers:
         result["every_nth"] = every_nth.summarise(numbers, rivals, quality.every_nth, result)
     result["model"], result["dense_model"], result["source"] = str(args.model), str(args.dense), str(args.source)
-    result["start"], result["refresh"] = args.start, args.refresh
+    result["start"], result["refresh"], result["revisit"] = args.start, args.refresh, quality.revisit
     if args.profile:
         result["profile"] = profiling.profile(args.model, threads, source, args.frames)
     if not args.quiet and args.json != "-":

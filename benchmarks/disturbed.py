@@ -86,21 +86,22 @@ def measure(model, source, truth: accuracy.GroundTruth, frames: int | None, runs
 
     told(n): n frames are done.
     """
-    network = Pipeline(model, "none")
-    trackers = [tasks.create("track", model, classes=[accuracy.PERSON]) for _ in range(1 + runs)]
-    for seed, tracker in enumerate(trackers[1:]):
+    network = Pipeline(model, "track", classes=[accuracy.PERSON])
+    trackers = [tasks.create("track", model, classes=[accuracy.PERSON]) for _ in range(runs)]
+    for seed, tracker in enumerate(trackers):
         tracker.find = disturbed(tracker.find, np.random.default_rng(seed))
-    tracks: list = [[] for _ in trackers]
+    plain: list = []
+    others: list = [[] for _ in trackers]
     truths, active = [], []
     for index, frame in enumerate(frames_of(source, frames)):
-        network(frame)
-        for tracker, found in zip(trackers, tracks, strict=True):
+        plain.append(network(frame))
+        for tracker, found in zip(trackers, others, strict=True):
             found.append(tracker(network.outputs, network.preprocess.scale))
         truths.append(truth.persons(source, index, frame))
         active.append(network.stream.stats["active_macs"])
         told(index + 1)
-    plain, *others = (tracking.measure(found, truths) for found in tracks)
-    return {"as_it_is": plain, "disturbed": others, "active_macs": float(np.mean(active[1:] or active))}
+    measured = [tracking.measure(found, truths) for found in (plain, *others)]
+    return {"as_it_is": measured[0], "disturbed": measured[1:], "active_macs": float(np.mean(active[1:] or active))}
 
 
 def disturbed(find, rng: np.random.Generator):

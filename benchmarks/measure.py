@@ -47,14 +47,14 @@ def frame_count(source, limit=None):
     return min((n for n in (source.count, limit) if n), default=None)
 
 
-def measure_times(dense, skip, source, task, limit, progress, options=None, every_nth=(), refresh=None):
+def measure_times(dense, skip, source, task, limit, progress, options=None, every_nth=(), anew=None):
     """Run all over the source in alternating blocks. -> (Times of dense and skip on every frame, {"dense": [Times of
-    each n of every_nth], "skip": same}). Every frame goes through each. options: of the task; refresh: of the skipping
-    network's streams.
+    each n of every_nth], "skip": same}). Every frame goes through each. options: of the task; anew: `refresh` and
+    `revisit` of the skipping network's streams.
     """
     options = options or {}
-    kinds = (dense, None), (skip, refresh)
-    every = [EveryNth(Pipeline(model, task, anew, **options), n) for n in (1, *every_nth) for model, anew in kinds]
+    kinds = (dense, options), (skip, {**options, **(anew or {})})
+    every = [EveryNth(Pipeline(model, task, **given), n) for n in (1, *every_nth) for model, given in kinds]
     times = [Times() for _ in every]
     for frame in frames_of(source, WARM_UP):
         for pipeline in every:
@@ -83,6 +83,7 @@ class Quality:
     errors   [frames] largest difference of an output over the dense output's largest magnitude
     masks    [frames] (bool [Gh, Gw], side, scale, origin) of the image patches recomputed, as sinks.shade takes them
     boxes    [frames] what the patch-skipping network found, as Pipeline returns it
+    revisit  frames in which boxes are revisited, 0 for never
     classes  number of classes it tells apart, or None
     skeleton  of the task `pose`, or None
     keypoints_within_5pct  share of dense's joints that are found near, or None without the task `pose`
@@ -90,6 +91,7 @@ class Quality:
     every_nth {"dense": {n: measures on every n-th frame, named as in the benchmark's "accuracy"}, "skip": same}
     """
 
+    revisit = 0
     skeleton = None
     keypoints_within_5pct = None
 
@@ -99,17 +101,18 @@ class Quality:
         self.every_nth: dict = {kind: {} for kind in KINDS}
 
 
-def measure_quality(dense, skip, source, task, truth, limit, progress, options=None, every_nth=(), refresh=None):
-    """All over the source -> Quality. truth: accuracy.GroundTruth, or None. options, refresh: as above."""
+def measure_quality(dense, skip, source, task, truth, limit, progress, options=None, every_nth=(), anew=None):
+    """All over the source -> Quality. truth: accuracy.GroundTruth, or None. options, anew: as above."""
     options = dict(options or {})
     if truth:
         options["classes"] = [accuracy.PERSON]
     if truth and task == "detect":
         options.update(conf=accuracy.CONFIDENCE, nms=accuracy.NMS)
-    pipelines = Pipeline(dense, task, **options), Pipeline(skip, task, refresh, **options)
+    kinds = (dense, options), (skip, {**options, **(anew or {})})
+    pipelines = [Pipeline(model, task, **given) for model, given in kinds]
     held = {
-        (kind, n): EveryNth(Pipeline(model, task, anew, **options), n)
-        for kind, model, anew in zip(KINDS, (dense, skip), (None, refresh))
+        (kind, n): EveryNth(Pipeline(model, task, **given), n)
+        for kind, (model, given) in zip(KINDS, kinds)
         for n in every_nth
     }
     found: tuple = ([], [])
@@ -137,6 +140,7 @@ def measure_quality(dense, skip, source, task, truth, limit, progress, options=N
     values = {kind: _accuracy(task, boxes, truths) for kind, boxes in zip(KINDS, found)} if truth else {}
     classes = getattr(pipelines[1].task, "count", None)
     quality = Quality(np.array(active), layers, np.array(errors), masks, found[1], classes, values)
+    quality.revisit = pipelines[1].revisit
     if task == "pose":
         quality.skeleton = pipelines[1].task.skeleton
         quality.keypoints_within_5pct = joints.share_within(found[1], found[0])

@@ -138,7 +138,8 @@ class _Emitter:
         mask = self.masks.of[tensor]
         form = dict(self.options.image_attributes) if tensor in self.pictures else {"layout": "NCHW"}
         y = self._local(tensor)
-        cache = self._state(y, (1, height, width, channels), "cache")
+        compared = self.options.gate == "exact" or tensor in self.options.pass_gates
+        cache = self._state(y, (1, height, width, channels), "cache", compared)
         if tensor in self.options.pass_gates:
             self._pass_gate(tensor, Seen(tensor, form), cache, mask.size, mask.name)
         else:
@@ -154,7 +155,8 @@ class _Emitter:
             cell = decision["cell"]
             reference = self.names.new(tensor + ".reference")
             cells = (-(-height // cell), -(-width // cell), channels)
-            inputs[1], outputs = self._state(reference, cells, "reference"), [mask.name, reference]
+            inputs[1] = self._state(reference, cells, "reference", compared=True)
+            outputs = [mask.name, reference]
             gate.update(decision)
         self._add("PatchGate", inputs, outputs, tensor + ".gate", **gate, **form)
 
@@ -165,12 +167,13 @@ class _Emitter:
         ]
         inputs = [self.nhwc[name] for name in layer.inputs]
         y = layer.output if layer.leaves else self._local(layer.output)
-        cache = self._state(y, layer.shape, "cache") if layer.output in self.kept else _NO_CACHE
+        gated = layer.name in self.options.gates
+        cache = self._state(y, layer.shape, "cache", gated) if layer.output in self.kept else _NO_CACHE
         active, outputs = self.active[layer.name], [y]
         if active.name in self.candidates:
             self._decide(active, *self.candidates.pop(active.name))
         self.nodes += self.masks.nodes(active.name)
-        if layer.name in self.options.gates:
+        if gated:
             outputs.append(self.masks.of[layer.output].name)
         self._patch_skip(layer, active, [cache, *inputs[: layer.own], *weights, *inputs[layer.own :]], outputs)
         if y != layer.output:
@@ -180,7 +183,7 @@ class _Emitter:
         """A PASS gate says which of the candidates are active. What it has seen of a patch is kept with the patch."""
         x, gate, size = layer.inputs[0], self.options.pass_gates[layer.name], self.sizes[layer.inputs[0]]
         seen, shape = self.names.new(f"{layer.name}.seen"), (1, *size, gate.form.channels)
-        cache = self._state(seen, shape, "cache")
+        cache = self._state(seen, shape, "cache", compared=True)
         decision = self.names.new(f"{layer.name}.decision")
         self._pass_gate(layer.name, Seen(self.nhwc[x]), cache, size, decision)
         self.nodes += self.masks.nodes(candidates.name)
@@ -222,12 +225,13 @@ class _Emitter:
         shape = self._initializer(layer.output + ".shape", np.array([1, channels, height, width], np.int64))
         self._add("Reshape", [self.nhwc[layer.output], shape], [layer.output], layer.output + ".reshape", "")
 
-    def _state(self, output: str, shape: tuple[int, ...], kind: str) -> str:
+    def _state(self, output: str, shape: tuple[int, ...], kind: str, compared: bool) -> str:
+        """compared: does a gate measure changes against it?"""
         name = self.names.new(output + ".cache" if kind == "cache" else output + ".last")
         self.state_inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         if output not in self.graph.outputs:
             self.state_outputs.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, shape))
-        self.states.append({"input": name, "output": output, "kind": kind, "shape": list(shape)})
+        self.states.append({"input": name, "output": output, "kind": kind, "shape": list(shape), "compared": compared})
         return name
 
     def _initializer(self, stem: str, value: np.ndarray) -> str:

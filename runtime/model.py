@@ -94,15 +94,15 @@ class Model:
         self.outputs = [dict(entry, **network.outputs[entry["name"]]) for entry in self.metadata["outputs"]]
         self.layers = self.metadata["layers"]
 
-    def stream(self, refresh=None):
+    def stream(self, refresh=None, revisit=None):
         """-> Stream with its own inter-frame state; streams may run in different threads at the same time.
 
         refresh: within so many frames every part of the picture is computed anew, a little in each frame, so that
-        nothing that a delta gate held back stays for longer.
+        nothing that a delta gate held back stays for longer. revisit: the same of the places that `Stream.found` names.
         """
         from .stream import Stream
 
-        return Stream(self, refresh)
+        return Stream(self, refresh, revisit)
 
     def _check(self):
         inputs, outputs = self.network.inputs, self.network.outputs

@@ -10,6 +10,8 @@ from .errors import PatchskipError
 from .preprocess import Preprocess
 
 STAGES = ("preprocess", "inference", "decode")
+REVISIT = 12  # frames in which delta gates compute what was found anew
+SURE = 0.4  # the score from which something was
 
 
 class Pipeline:
@@ -19,14 +21,20 @@ class Pipeline:
     joints for the task `pose`, or None for the task `none`. After it, `times` has the seconds of each stage
     {"preprocess", "inference", "decode"}, `outputs` those of the network, and `origin` the (x, y) in the frame where
     the network's picture begins.
+
+    refresh, revisit: of the stream; what the tasks `detect` and `track` find with a score of SURE is revisited, by
+    default within REVISIT frames where gates are of delta mode, 0 for never. The attribute says what it is.
     """
 
-    def __init__(self, model, task=None, refresh=None, **options):
-        self.stream = model.stream() if refresh is None else model.stream(refresh)
-        self.preprocess = Preprocess(model.inputs[0], model.metadata.get("preprocess"), self.stream.allocate)
+    def __init__(self, model, task=None, refresh=None, revisit=None, **options):
         if len(model.inputs) != 1:
             raise PatchskipError("{} has {} inputs; run takes networks with one".format(model.path, len(model.inputs)))
         self.task = tasks.create(task or tasks.guess(model), model, **options)
+        self._boxes = self.task is not None and not hasattr(self.task, "skeleton")
+        if revisit and not self._boxes:
+            raise PatchskipError("boxes are revisited, and the task finds none; leave --revisit out")
+        self.stream, self.revisit = _stream(model, refresh, revisit if self._boxes else 0)
+        self.preprocess = Preprocess(model.inputs[0], model.metadata.get("preprocess"), self.stream.allocate)
         self.crop = getattr(self.task, "crop", None)
         follows = hasattr(self.task, "shift") and model.metadata.get("masks")
         self._camera = CameraShift() if follows else None
@@ -49,6 +57,8 @@ class Pipeline:
         if moved:
             self.task.shift(*moved)
         found = self.task(self.outputs, self.preprocess.scale) if self.task else None
+        if self.revisit and found is not None:
+            self.stream.found(found[found[:, 4] >= SURE, :4] * (self.preprocess.scale * 2))
         self.times = dict(zip(STAGES, (ready - start, done - ready, time.perf_counter() - done)))
         return found
 
@@ -57,3 +67,15 @@ class Pipeline:
         mask, side = self.stream.image_mask()
         (height, width), (x, y) = picture.shape[:2], self.preprocess.scale
         return np.count_nonzero(mask) * side * side / (width * x * height * y)
+
+
+def _stream(model, refresh, revisit):
+    """-> the stream, and in how many frames it revisits: 0 for never."""
+    if revisit is None and model.metadata.get("gate") == "delta":
+        try:
+            return model.stream(refresh, REVISIT), REVISIT
+        except PatchskipError:  # not of this model: its state has no parts
+            pass
+    if refresh is None and not revisit:
+        return model.stream(), 0
+    return model.stream(refresh, revisit or None), revisit or 0

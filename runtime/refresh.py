@@ -1,4 +1,4 @@
-"""Everything is computed anew now and then, a little of it in every frame.
+"""Parts of the picture are computed anew now and then, a little in every frame, those that matter more often.
 
 What a delta gate held back last stays for as long as nothing else changes there: a box, say, where nobody is any more.
 A part of what is kept is therefore forgotten before each frame, as `reset` forgets all of it, and comes out of that
@@ -6,26 +6,27 @@ frame as if it were the first.
 """
 
 from fractions import Fraction
-from math import gcd
 
 import numpy as np
 
 from .errors import PatchskipError, whole_number
 
 WHOLE = (1, 1)
-SPREAD = 0.618  # of the squares lie between one that is forgotten and the next: neighbours come far apart in time
+SPREAD = 0.618034  # of a round lies between one square's turn and the next one's: neighbours come far apart in time
+DUE = 1 - 1e-6  # the sum of a round's shares, rounded
 
 
 class Refresh:
-    """`refresh()` before a frame: each square of the picture is forgotten once in `frames` calls.
+    """`refresh()` before a frame: each square of the picture is forgotten once in `frames` calls, and once in `revisit`
+    while it lies under the boxes of the last call of `found(boxes)`; None is never.
 
-    A square is as large as the largest patch of any layer that has more than one. model: a Model; execution: of a
-    Stream of it, with `states`, the arrays of metadata["states"]. Raises PatchskipError where parts of the state cannot
-    be forgotten by themselves.
+    A square is as large as the largest patch of any layer that has more than one. Forgotten is what gates compare with:
+    what follows is then computed. model: a Model; execution: of a Stream of it, with `states`, the arrays of
+    metadata["states"]. Raises PatchskipError where parts of the state cannot be forgotten by themselves.
     """
 
-    def __init__(self, model, execution, frames):
-        frames = whole_number(frames, "a refresh in {!r} frames is not possible; give a whole number, 1 or more")
+    def __init__(self, model, execution, frames=None, revisit=None):
+        self._least, self._most = _share("refresh", frames), _share("revisit", revisit)
         if not hasattr(execution, "states"):
             raise PatchskipError("an engine's state cannot be refreshed in parts; leave it out, or call reset()")
         patches = {tuple(mask["size"]): mask["patch"] for mask in model.metadata["masks"]}
@@ -37,19 +38,28 @@ class Refresh:
         self._parts = []  # (array [h, w, c], height and width of a square in it)
         for state, array in zip(model.metadata["states"], execution.states):
             side = self._side(state, array.shape, patches, max(grids))
-            if side and array.dtype.kind == "f":
+            if side and array.dtype.kind == "f" and state.get("compared", True):
                 self._parts.append((array.reshape(array.shape[-3:]), side))
-        self._count = self._grid[0] * self._grid[1]
-        self._step, self._share = _coprime(self._count), self._count / float(frames)
-        self._due, self._next = 0.0, 0
+        # Of the picture, in its pixels.
+        self._square = [model.metadata["patch"] * -(-most // n) for most, n in zip(max(grids), self._grid)]
+        count = self._grid[0] * self._grid[1]
+        self._due = (SPREAD * np.arange(count) % 1).reshape(self._grid)
+        self._shares = np.full(self._grid, self._least)
         self._try(model, execution)
 
     def __call__(self):
-        self._due += self._share
-        while self._due >= 1:
-            self._due -= 1
-            self._forget(*divmod(self._next, self._grid[1]))
-            self._next = (self._next + self._step) % self._count
+        self._due += self._shares
+        for row, column in np.argwhere(self._due >= DUE).tolist():
+            self._due[row, column] -= 1
+            self._forget(row, column)
+
+    def found(self, boxes):
+        """boxes [n, 4]: x1, y1, x2, y2 in the picture's pixels, finite."""
+        (rows, columns), (height, width) = self._grid, self._square
+        ends = np.array(boxes, np.float64).reshape(-1, 4) // (width, height, width, height) + (0, 0, 1, 1)
+        self._shares.fill(self._least)
+        for left, top, right, bottom in np.clip(ends, 0, (columns, rows) * 2).astype(int).tolist():
+            self._shares[top:bottom, left:right] = max(self._least, self._most)
 
     def _forget(self, row, column):
         for array, (height, width) in self._parts:
@@ -106,9 +116,8 @@ def _grid(size, patch):
     return tuple(-(-pixels // patch) for pixels in size)
 
 
-def _coprime(count):
-    """-> a step that visits all of `count` before it comes back, about SPREAD of them."""
-    step = max(1, int(SPREAD * count))
-    while gcd(step, count) != 1:
-        step -= 1
-    return step
+def _share(what, frames):
+    """-> of a round, in each frame; 0 when there is none."""
+    if frames is None:
+        return 0.0
+    return 1.0 / whole_number(frames, "a " + what + " in {!r} frames is not possible; give a whole number, 1 or more")

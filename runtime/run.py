@@ -11,7 +11,7 @@ from .every_nth import EveryNth
 from .every_nth import check as check_every
 from .files import check_targets
 from .model import files_of, load
-from .pipeline import STAGES, Pipeline
+from .pipeline import REVISIT, STAGES, Pipeline
 from .progress import Progress
 from .sources import open_source
 from .tasks import coco, detect, keypoints, track
@@ -61,7 +61,7 @@ def add_arguments(parser):
     )
     add_crop(parser, "the part of the frame that --task pose looks at; it follows the person (default: all of it)")
     parser.add_argument("--plot3d", metavar="FILE", help="a video of the body in space, from networks that give depth")
-    add_refresh(parser)
+    add_anew(parser)
     parser.add_argument(
         "--every",
         type=int,
@@ -76,13 +76,19 @@ def add_crop(parser, text):
     parser.add_argument("--crop", metavar="X,Y,W,H", help=text)
 
 
-def add_refresh(parser):
+def add_anew(parser):
     parser.add_argument(
         "--refresh",
         type=int,
         metavar="N",
         help="compute every part of the picture anew within N frames, a little in each: what a delta gate held back "
         "stays no longer (default: never)",
+    )
+    parser.add_argument(
+        "--revisit",
+        type=int,
+        metavar="N",
+        help="the same of the places where boxes were found (default: {} with delta gates; 0: never)".format(REVISIT),
     )
 
 
@@ -117,7 +123,7 @@ def main(args):
     check_every([args.every], task, "--every")
     if args.threads:
         opencv.load().setNumThreads(args.threads)
-    pipeline = Pipeline(model, task, args.refresh, **options)
+    pipeline = Pipeline(model, task, args.refresh, args.revisit, **options)
     if args.plot3d and not pipeline.task.depth:
         raise PatchskipError("--plot3d needs joints in space, and {} gives them in the picture".format(args.model))
     summary = _stream(args, model, source, pipeline, overlays)

@@ -24,10 +24,11 @@ class Stream:
     details                 {name: value}, what `stats` says beside its own
     states                  [array] of the model's states, where a part of them can be forgotten
 
-    refresh: in so many frames every part of the picture is computed anew, see refresh.py; None leaves it out.
+    refresh, revisit: in so many frames every part of the picture, and every one that `found` names, is computed anew,
+    see refresh.py; None leaves it out.
     """
 
-    def __init__(self, model, refresh=None):
+    def __init__(self, model, refresh=None, revisit=None):
         self.model = model
         self._running = threading.Lock()
         self._failed = None
@@ -39,7 +40,8 @@ class Stream:
         self._outputs = self._execution.outputs
         self._run = self._execution.run
         self.allocate = self._execution.allocate
-        self._refresh = None if refresh is None else Refresh(model, self._execution, refresh)
+        anew = refresh is not None or revisit is not None
+        self._refresh = Refresh(model, self._execution, refresh, revisit) if anew else None
         self.reset()
 
     def infer(self, inputs, copy=True):
@@ -75,6 +77,13 @@ class Stream:
             return {name: array.copy() for name, array in self._outputs.items()}
         finally:
             self._running.release()
+
+    def found(self, boxes):
+        """What the last frame showed: boxes float [n, 4], x1, y1, x2, y2 in pixels of the network's picture, finite.
+        These places are computed anew within `revisit` frames, until other boxes are given.
+        """
+        if self._refresh:
+            self._refresh.found(boxes)
 
     def reset(self):
         """Forget the past: the next frame is computed in full."""
