@@ -20,13 +20,15 @@ class Refresh:
     """`refresh()` before a frame: each square of the picture is forgotten once in `frames` calls, and once in `revisit`
     while it lies under the boxes of the last call of `found(boxes)`; None is never.
 
-    A square is as large as the largest patch of any layer that has more than one. Forgotten is what gates compare with:
-    what follows is then computed. model: a Model; execution: of a Stream of it, with `states`, the arrays of
-    metadata["states"]. Raises PatchskipError where parts of the state cannot be forgotten by themselves.
+    A square is as large as the largest patch of any layer that has more than one. Forgotten is a value of each of its
+    patches, of what gates compare with: what follows is then computed. model: a Model; execution: of a Stream of it,
+    with `states`, the arrays of metadata["states"]. Raises PatchskipError where parts of the state cannot be forgotten
+    by themselves.
     """
 
     def __init__(self, model, execution, frames=None, revisit=None):
-        self._least, self._most = _share("refresh", frames), _share("revisit", revisit)
+        self._least = _share("refresh", frames)
+        self._most = max(self._least, _share("revisit", revisit))
         if not hasattr(execution, "states"):
             raise PatchskipError("an engine's state cannot be refreshed in parts; leave it out, or call reset()")
         patches = {tuple(mask["size"]): mask["patch"] for mask in model.metadata["masks"]}
@@ -35,38 +37,45 @@ class Refresh:
             raise PatchskipError("{} has no masks, so that nothing is kept; leave the refresh out".format(model.path))
         # What is one patch as a whole is computed whenever anything is.
         self._grid = min((grid for grid in grids if grid != WHOLE), default=WHOLE)
-        self._parts = []  # (array [h, w, c], height and width of a square in it)
+        self._parts = []  # (array [h, w, c], side of a patch in it, height and width of a square)
         for state, array in zip(model.metadata["states"], execution.states):
-            side = self._side(state, array.shape, patches, max(grids))
-            if side and array.dtype.kind == "f" and state.get("compared", True):
-                self._parts.append((array.reshape(array.shape[-3:]), side))
+            sides = self._sides(state, array.shape, patches, max(grids))
+            if sides and array.dtype.kind == "f" and state.get("compared", True):
+                self._parts.append((array.reshape(array.shape[-3:]), *sides))
         # Of the picture, in its pixels.
         self._square = [model.metadata["patch"] * -(-most // n) for most, n in zip(max(grids), self._grid)]
         count = self._grid[0] * self._grid[1]
-        self._due = (SPREAD * np.arange(count) % 1).reshape(self._grid)
+        self._due = SPREAD * np.arange(count) % 1
         self._shares = np.full(self._grid, self._least)
+        self._views = [None] * count  # of the parts, for each square: made once, it is filled the faster
         self._try(model, execution)
 
     def __call__(self):
-        self._due += self._shares
-        for row, column in np.argwhere(self._due >= DUE).tolist():
-            self._due[row, column] -= 1
-            self._forget(row, column)
+        self._due += self._shares.ravel()
+        for square in np.flatnonzero(self._due >= DUE).tolist():
+            self._due[square] -= 1
+            self._forget(square)
 
     def found(self, boxes):
         """boxes [n, 4]: x1, y1, x2, y2 in the picture's pixels, finite."""
-        (rows, columns), (height, width) = self._grid, self._square
-        ends = np.array(boxes, np.float64).reshape(-1, 4) // (width, height, width, height) + (0, 0, 1, 1)
+        height, width = self._square
         self._shares.fill(self._least)
-        for left, top, right, bottom in np.clip(ends, 0, (columns, rows) * 2).astype(int).tolist():
-            self._shares[top:bottom, left:right] = max(self._least, self._most)
+        for left, top, right, bottom in np.asarray(boxes).tolist():
+            across = slice(max(int(left // width), 0), max(int(right // width) + 1, 0))
+            self._shares[max(int(top // height), 0) : max(int(bottom // height) + 1, 0), across] = self._most
 
-    def _forget(self, row, column):
-        for array, (height, width) in self._parts:
-            array[row * height : (row + 1) * height, column * width : (column + 1) * width] = np.nan
+    def _forget(self, square):
+        if self._views[square] is None:
+            row, column = divmod(square, self._grid[1])
+            self._views[square] = [
+                array[row * height : (row + 1) * height : patch, column * width : (column + 1) * width : patch, 0]
+                for array, patch, (height, width) in self._parts
+            ]
+        for view in self._views[square]:
+            view.fill(np.nan)
 
-    def _side(self, state, shape, patches, finest):
-        """-> height and width of a square in a state; None when it has none."""
+    def _sides(self, state, shape, patches, finest):
+        """-> side of a patch, height and width of a square in a state; None when it has none."""
         size, patch = shape[-3:-1], None
         if state["kind"] == "reference" and len(shape) >= 3:
             patch = -(-size[0] // finest[0])  # of the picture: cells, a whole number for each of its patches
@@ -77,19 +86,19 @@ class Refresh:
         grid = _grid(size, patch)
         if grid == WHOLE != self._grid:
             return None
-        return tuple(patch * -(-count // squares) for count, squares in zip(grid, self._grid))
+        return patch, [patch * -(-count // squares) for count, squares in zip(grid, self._grid)]
 
     def _try(self, model, execution):
         """Every second square of an empty picture: is all of it there again afterwards?"""
         blank = [np.zeros(entry["shape"], entry["dtype"]) for entry in model.inputs]
         execution.reset()
         execution.run(blank)
-        before = [np.isfinite(array).all() for array, _ in self._parts]
+        before = [np.isfinite(part[0]).all() for part in self._parts]
         for row in range(self._grid[0]):
             for column in range(row % 2, self._grid[1], 2):
-                self._forget(row, column)
+                self._forget(row * self._grid[1] + column)
         execution.run(blank)
-        after = [np.isfinite(array).all() for array, _ in self._parts]
+        after = [np.isfinite(part[0]).all() for part in self._parts]
         execution.reset()
         if any(was and not now for was, now in zip(before, after)):
             raise PatchskipError(

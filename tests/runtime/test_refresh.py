@@ -84,8 +84,8 @@ class Recorded:
         self.counts = np.zeros(self.refresh._grid, int)
         monkeypatch.setattr(self.refresh, "_forget", self.count)
 
-    def count(self, row, column):
-        self.counts[row, column] += 1
+    def count(self, square):
+        self.counts.ravel()[square] += 1
 
     def __call__(self, frames):
         self.counts[:] = 0
@@ -150,7 +150,7 @@ def test_what_cannot_be(model, monkeypatch):
                 model.stream(**{often: frames})
     with pytest.raises(PatchskipError, match="an engine's state"):
         refresh.Refresh(model, object(), 5)
-    monkeypatch.setattr(refresh.Refresh, "_side", lambda self, state, *rest: (1, 1))
+    monkeypatch.setattr(refresh.Refresh, "_sides", lambda self, state, *rest: (1, (1, 1)))
     with pytest.raises(PatchskipError, match="cannot be refreshed in parts"):
         model.stream(refresh=5)
 
