@@ -23,6 +23,7 @@ from patchskip.runtime.errors import PatchskipError, exit_status
 from patchskip.runtime.files import atomic_json, check_targets
 from patchskip.runtime.pipeline import Pipeline
 from patchskip.runtime.progress import Progress
+from patchskip.runtime.run import add_anew
 from patchskip.runtime.sources import open_source
 
 MOVED, CHANGED = 0.01, 0.01  # of a box's height; of the score
@@ -41,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--start", type=int, default=0, metavar="N", help="leave out the first N frames")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
     parser.add_argument("--runs", type=int, default=8, metavar="N", help="disturbed runs (default: %(default)s)")
+    add_anew(parser)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
     return exit_status(_run, parser.parse_args(argv))
@@ -63,8 +65,9 @@ def _run(args: argparse.Namespace) -> int:
         accuracy.require_persons(truth, source, range(total))
     results = {}
     for name, model in _opened(files, environment.threads(args.threads)).items():
+        anew = {"refresh": args.refresh, "revisit": args.revisit} if is_patchskip(model.path) else {}
         with Progress(name, total) as progress:
-            results[name] = measure(model, source, truth, args.frames, args.runs, progress.update)
+            results[name] = measure(model, source, truth, args.frames, args.runs, progress.update, anew)
     if args.json != "-":
         print(table(results))
     if args.json:
@@ -81,12 +84,14 @@ def _opened(files: list[tuple[str, str]], threads: int) -> dict:
     return {name: models[name] for name, _ in files}
 
 
-def measure(model, source, truth: accuracy.GroundTruth, frames: int | None, runs: int, told) -> dict:
+def measure(
+    model, source, truth: accuracy.GroundTruth, frames: int | None, runs: int, told, anew: dict | None = None
+) -> dict:
     """-> {"as_it_is": measures as of `tracking.measure`, "disturbed": [the same of each run], "active_macs"}.
 
-    told(n): n frames are done.
+    told(n): n frames are done. anew: `refresh` and `revisit` of the stream.
     """
-    network = Pipeline(model, "track", classes=[accuracy.PERSON])
+    network = Pipeline(model, "track", classes=[accuracy.PERSON], **(anew or {}))
     trackers = [tasks.create("track", model, classes=[accuracy.PERSON]) for _ in range(runs)]
     for seed, tracker in enumerate(trackers):
         tracker.find = disturbed(tracker.find, np.random.default_rng(seed))
