@@ -49,8 +49,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    files = [named(text) for text in args.models]
-    check_targets([args.json], [*(path for _, path in files), args.source, args.gt])
+    files = named(args.models)
+    check_targets([args.json], [*files.values(), args.source, args.gt])
     if args.frames is not None and args.frames < 1:
         raise PatchskipError(f"--frames is {args.frames}; give 1 or more")
     if args.runs < 2:
@@ -75,13 +75,13 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(files: list[tuple[str, str]], threads: int) -> dict:
+def _opened(files: dict[str, str], threads: int) -> dict:
     """-> {name: model}, as they were named; a dense network is given pictures as the first that skips is."""
     like, models = None, {}
-    for name, path in sorted(files, key=lambda item: not is_patchskip(item[1])):
+    for name, path in sorted(files.items(), key=lambda item: not is_patchskip(item[1])):
         models[name] = open_model(path, threads, like)
         like = like or models[name]
-    return {name: models[name] for name, _ in files}
+    return {name: models[name] for name in files}
 
 
 def measure(

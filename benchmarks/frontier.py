@@ -52,9 +52,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    models = [named(text) for text in args.models]
-    check_targets([args.json, args.plot], [*(path for _, path in models), args.source, args.gt])
-    result = measure(models, args.source, args.gt, tuple(args.part), args.factors, args.threads)
+    models = named(args.models)
+    check_targets([args.json, args.plot], [*models.values(), args.source, args.gt])
+    result = measure(list(models.items()), args.source, args.gt, tuple(args.part), args.factors, args.threads)
     print(table(result))
     if args.json:
         atomic_json(args.json, result)

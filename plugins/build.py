@@ -239,6 +239,8 @@ def main():
     parser.add_argument("--aarch64", action="store_true", help="cross-compile, into build/plugins-aarch64")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the compiler's commands")
     arguments = parser.parse_args()
+    if arguments.conformance and arguments.output:
+        parser.error("--conformance FILE names what is built; leave --output out")
     cxx, output = None, LIBRARY
     if arguments.aarch64:
         cxx, output = "aarch64-linux-gnu-g++", os.path.join(_build_folder("aarch64"), os.path.basename(LIBRARY))

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import patchskip
 from patchskip.export import loading
 from patchskip.export.command import save
-from patchskip.export.frames import Cropped
+from patchskip.export.frames import Cropped, Fit, fitting
+from patchskip.runtime import tasks
 from patchskip.runtime.errors import PatchskipError
 from patchskip.runtime.files import atomic_json, check_targets
+from patchskip.runtime.model import frame_size
 from patchskip.runtime.run import add_crop, read_crop
 from patchskip.training.options import (
     add_course,
@@ -86,19 +88,16 @@ def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tu
 
     from .weights import finetune
 
-    metadata = patchskip.load(args.model).metadata
+    model = patchskip.load(args.model)
+    metadata = model.metadata
     if metadata.get("gate") != "delta":
         raise PatchskipError(f"{args.model} is in exact mode and has no gates; export it with --gate delta")
     entry, *others = metadata["inputs"]
     if others or entry["dtype"] != "uint8":
         raise PatchskipError(f"{args.model} does not take a frame as it is; export it with --input u8")
     quiet = args.quiet or not processes.writes
-    size, place = tuple(entry["shape"][1:3]), place_of(args.output)
-    region = read_crop(args.crop)
-    clips = [
-        read(spec, Cropped(size, metadata["preprocess"], region), tuple(args.part), LENGTH, place, quiet)
-        for spec in args.source
-    ]
+    fit, place = fit_of(model, read_crop(args.crop)), place_of(args.output)
+    clips = [read(spec, fit, tuple(args.part), LENGTH, place, quiet) for spec in args.source]
     plan = Plan(
         -(-args.steps // STEPS),
         args.streams,
@@ -111,6 +110,13 @@ def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tu
     )
     course = Course(folder, NAME, _settings(args), processes, quiet, args.target_active)
     return finetune(loading.read(args.model), clips, plan, args.rate, processes, course, MEASURED)
+
+
+def fit_of(model, region: tuple[int, int, int, int] | None) -> Fit:
+    """How `run` shows frames to the model: a network of poses sees a crop of the picture's shape, others all of it."""
+    size, recipe = frame_size(model.inputs[0]), model.metadata["preprocess"]
+    posing = region is not None or tasks.guess(model) == "pose"
+    return Cropped(size, recipe, region) if posing else fitting(size, recipe)
 
 
 def _settings(args: argparse.Namespace) -> dict:

@@ -164,6 +164,22 @@ def test_output_is_the_model(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_frames_are_what_run_shows(tmp_path, monkeypatch):
+    """A detector's lie top left, as `run` fits them; a network of poses sees the crop's shape, whether one is given."""
+    import numpy as np
+
+    import patchskip
+    from patchskip.runtime.pipeline import Pipeline
+    from patchskip.training.finetuning.command import fit_of
+
+    model = patchskip.load(export(tmp_path, "--gate", "delta", "--input", "u8"), 1)
+    frame = np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8)
+    pipeline = Pipeline(model)
+    np.testing.assert_array_equal(fit_of(model, None)(frame), pipeline.preprocess(frame))
+    monkeypatch.setattr("patchskip.runtime.tasks.guess", lambda model: "pose")
+    assert (fit_of(model, None)(frame) != pipeline.preprocess(frame)).any()
+
+
 def test_less_is_computed(finetune, tmp_path):
     """A price on multiplications, and nothing else but what the dense network says."""
     result = tmp_path / "result.json"
