@@ -60,7 +60,7 @@ class Refresh:
         """boxes [n, 4]: x1, y1, x2, y2 in the picture's pixels, finite."""
         height, width = self._square
         self._shares.fill(self._least)
-        for left, top, right, bottom in np.asarray(boxes).tolist():
+        for left, top, right, bottom in boxes:
             across = slice(max(int(left // width), 0), max(int(right // width) + 1, 0))
             self._shares[max(int(top // height), 0) : max(int(bottom // height) + 1, 0), across] = self._most
 

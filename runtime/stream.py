@@ -79,7 +79,7 @@ class Stream:
             self._running.release()
 
     def found(self, boxes):
-        """What the last frame showed: boxes float [n, 4], x1, y1, x2, y2 in pixels of the network's picture, finite.
+        """What the last frame showed: boxes [n, 4], x1, y1, x2, y2 in pixels of the network's picture, finite.
         These places are computed anew within `revisit` frames, until other boxes are given.
         """
         if self._refresh:
