@@ -11,7 +11,7 @@ from .model import is_engine
 from .preprocess import Preprocess
 
 STAGES = ("preprocess", "inference", "decode")
-REVISIT = 24  # frames in which delta gates compute what was found anew
+REVISIT = 16  # frames in which delta gates compute what was found anew
 SURE = 0.4  # the score from which something was
 
 
