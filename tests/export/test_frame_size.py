@@ -100,6 +100,13 @@ def test_the_sizes_that_are_advised_would_do(net):
     convert(network, input_size=(384, 512), frame_size=(480, 640), input="u8")
 
 
+def test_a_dense_node_that_reads_the_picture(net):
+    x = net.input(1, 3, *PICTURE)
+    network = net.model(net.conv(x, 3, 4), net.op("Tanh", x, name="squash"))
+    with pytest.raises(PatchskipError, match="--frame-size: Tanh squash stays dense and reads the picture itself"):
+        convert(network, frame_size=(20, 30), patch=8, input="u8")
+
+
 def test_the_frame_itself_is_needed(network):
     with pytest.raises(PatchskipError, match="--frame-size is for --input u8"):
         convert(network, frame_size=(20, 30), patch=8)
