@@ -16,8 +16,8 @@ def take_frame(network: Network, image: str, frame: Size, patch: int) -> None:
     """The input `image` becomes a frame of the size `frame`, (height, width); a Resize makes the picture of it.
 
     Bilinear, with OpenCV's INTER_LINEAR in common all but the rounding to whole grey levels. patch: side in pixels of
-    the picture. Raises PatchskipError when the frame is not of the picture's shape, when its patches would not be whole,
-    and when a node that stays dense reads the picture.
+    the picture. Raises PatchskipError when the frame is not of the picture's shape, when its patches would not be
+    whole, and when a node that stays dense reads the picture.
     """
     entry = next(entry for entry in network.entries if entry.tensor == image)
     _, channels, height, width = entry.shape
