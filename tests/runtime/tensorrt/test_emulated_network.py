@@ -6,11 +6,12 @@ from engines import with_pass_gates, write_engine
 
 import patchskip
 from patchskip.benchmarks.demo_network import build
+from patchskip.runtime.model import frame_size
 from patchskip.runtime.synthetic import Synthetic
 
 pytest.importorskip("onnxruntime")
 
-CLIP = "synthetic://?size=96x64&frames=5&shapes=2&noise={}"
+CLIP = "synthetic://?size={1}x{0}&frames=5&shapes=2&noise={2}"
 # Of the largest magnitude: what float32 sums in another order, and float16 activations, may differ by.
 TOLERANCE = {"float32": 1e-5, "float16": 2e-2}
 # sm_80 and newer have tensor cores for convolutions.
@@ -34,14 +35,14 @@ def network(tmp_path, tensorrt, exported, monkeypatch):
     return load
 
 
-def pictures(noise, dtype):
-    for frame in Synthetic(CLIP.format(noise)):
-        yield frame[None] if dtype == "uint8" else frame.transpose(2, 0, 1)[None].astype(np.float32)
+def pictures(noise, entry):
+    for frame in Synthetic(CLIP.format(*frame_size(entry), noise)):
+        yield frame[None] if entry["dtype"] == "uint8" else frame.transpose(2, 0, 1)[None].astype(np.float32)
 
 
 def clip(model, noise=0):
     (entry,) = model.inputs
-    for picture in pictures(noise, entry["dtype"]):
+    for picture in pictures(noise, entry):
         yield {entry["name"]: np.ascontiguousarray(picture)}
 
 
@@ -66,6 +67,17 @@ def test_exact(network, precision, sm, input):
         whole.reset()
         for name, value in whole.infer(feeds).items():
             np.testing.assert_array_equal(found[name], value)
+    assert 0 < active[-1] < active[0]
+
+
+@precisions
+def test_frames_that_the_model_resizes(network, precision, sm):
+    """Patches of 10 pixels of the frame, of 16 of the picture."""
+    model, other = network(precision, sm, gate="exact", input="u8", frame_size=(40, 60))
+    stream, expected, active = model.stream(), other.stream(), []
+    for feeds in clip(other):
+        assert_close(stream.infer(feeds), expected.infer(feeds), TOLERANCE[precision])
+        active.append(stream.stats["active_macs"])
     assert 0 < active[-1] < active[0]
 
 
