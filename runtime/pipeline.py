@@ -31,10 +31,10 @@ class Pipeline:
         if len(model.inputs) != 1:
             raise PatchskipError("{} has {} inputs; run takes networks with one".format(model.path, len(model.inputs)))
         self.task = tasks.create(task or tasks.guess(model), model, **options)
-        self._boxes = self.task is not None and not hasattr(self.task, "skeleton")
-        if revisit and not self._boxes:
+        boxes = self.task is not None and not hasattr(self.task, "skeleton")
+        if revisit and not boxes:
             raise PatchskipError("boxes are revisited, and the task finds none; leave --revisit out")
-        self.stream, self.revisit = _stream(model, refresh, revisit if self._boxes else 0)
+        self.stream, self.revisit = _stream(model, refresh, revisit if boxes else 0)
         self.preprocess = Preprocess(model.inputs[0], model.metadata.get("preprocess"), self.stream.allocate)
         self.crop = getattr(self.task, "crop", None)
         follows = hasattr(self.task, "shift") and model.metadata.get("masks")

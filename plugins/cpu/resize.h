@@ -63,10 +63,15 @@ inline void resize_linear_few(const Resize& r, const Segment& s) {
   }
 }
 
+// Do four values from the last pixel of the lower row on lie in the tensor?
+inline bool has_few(const Resize& r, int y) {
+  const float* last = input_pixel(r, r.rows[2 * y + 1], r.in.width - 1);
+  return r.out.channels <= kFew && last + kFew <= r.x + r.in.size();
+}
+
 inline void resize(const Resize& r, const Segment* segments, int count) {
   for (const Segment* s = segments; s != segments + count; ++s) {
-    const bool few = r.out.channels <= kFew && r.rows[2 * s->y + 1] + 1 < r.in.height;
-    (!r.linear ? resize_nearest : few ? resize_linear_few : resize_linear)(r, *s);
+    (!r.linear ? resize_nearest : has_few(r, s->y) ? resize_linear_few : resize_linear)(r, *s);
     finish_segment(r.finish, *s, r.out);
   }
 }

@@ -87,6 +87,7 @@ def resizes():
     for channels in (1, 2, 3, 4, 5):  # of pictures; a patch of another side than a power of two
         yield resize("", (10, 15), (16, 24), channels, "linear", "half_pixel", patch=8)
         yield resize("-gated", (16, 12), (20, 15), channels, "linear", "half_pixel", patch=5, cell=5)
+        yield resize("", (6, 1), (12, 2), channels, "linear", "half_pixel")  # a row is shorter than a vector
 
 
 def pointwise(op_type, tag, size, channels, operands=1, attributes=None, **rest):
