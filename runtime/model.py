@@ -98,7 +98,8 @@ class Model:
         """-> Stream with its own inter-frame state; streams may run in different threads at the same time.
 
         refresh: within so many frames every part of the picture is computed anew, a little in each frame, so that
-        nothing that a delta gate held back stays for longer. revisit: the same of the places that `Stream.found` names.
+        nothing that a delta gate held back stays for longer. revisit: once in so many frames a box that `Stream.found`
+        names is, as a whole.
         """
         from .stream import Stream
 

@@ -88,7 +88,9 @@ def add_anew(parser):
         "--revisit",
         type=int,
         metavar="N",
-        help="the same of the places where boxes were found (default: {} with delta gates; 0: never)".format(REVISIT),
+        help="compute what was found anew every N frames, box by box (default: {} with delta gates; 0: never)".format(
+            REVISIT
+        ),
     )
 
 

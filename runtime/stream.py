@@ -7,7 +7,8 @@ import numpy as np
 
 from .errors import PatchskipError, one_line
 from .model import picture_size
-from .refresh import Refresh
+from .parts import Parts
+from .refresh import Refresh, Revisit
 
 
 class Stream:
@@ -24,7 +25,7 @@ class Stream:
     details                 {name: value}, what `stats` says beside its own
     states                  [array] of the model's states, where a part of them can be forgotten
 
-    refresh, revisit: in so many frames every part of the picture, and every one that `found` names, is computed anew,
+    refresh, revisit: in so many frames every part of the picture, and every box that `found` names, is computed anew,
     see refresh.py; None leaves it out.
     """
 
@@ -40,8 +41,9 @@ class Stream:
         self._outputs = self._execution.outputs
         self._run = self._execution.run
         self.allocate = self._execution.allocate
-        anew = refresh is not None or revisit is not None
-        self._refresh = Refresh(model, self._execution, refresh, revisit) if anew else None
+        parts = None if refresh is None and revisit is None else Parts(model, self._execution)
+        self._refresh = None if refresh is None else Refresh(parts, refresh)
+        self._revisit = None if revisit is None else Revisit(parts, revisit)
         self.reset()
 
     def infer(self, inputs, copy=True):
@@ -63,6 +65,8 @@ class Stream:
             try:
                 if self._refresh:
                     self._refresh()
+                if self._revisit:
+                    self._revisit()
                 self._run(arrays)
             except BaseException as error:
                 self._failed = one_line(error)
@@ -80,10 +84,10 @@ class Stream:
 
     def found(self, boxes):
         """What the last frame showed: boxes [n, 4], x1, y1, x2, y2 in pixels of the network's picture, finite.
-        These places are computed anew within `revisit` frames, until other boxes are given.
+        What is found is computed anew, box by box, once in `revisit` frames. After every few frames is enough.
         """
-        if self._refresh:
-            self._refresh.found(boxes)
+        if self._revisit:
+            self._revisit.found(boxes)
 
     def reset(self):
         """Forget the past: the next frame is computed in full."""

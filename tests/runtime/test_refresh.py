@@ -12,8 +12,10 @@ import patchskip  # noqa: E402
 from patchskip.benchmarks.demo_network import build  # noqa: E402
 from patchskip.export import convert  # noqa: E402
 from patchskip.export.command import save  # noqa: E402
-from patchskip.runtime import cli, refresh  # noqa: E402
+from patchskip.runtime import cli  # noqa: E402
 from patchskip.runtime.errors import PatchskipError  # noqa: E402
+from patchskip.runtime.parts import Parts  # noqa: E402
+from patchskip.runtime.refresh import Refresh, Revisit  # noqa: E402
 
 SIZE = (96, 160)
 
@@ -77,53 +79,89 @@ def test_exact_is_not_changed(tmp_path):
 
 
 class Recorded:
-    """How often each square was forgotten in a number of frames."""
+    """In place of Parts: how often each square was forgotten."""
 
-    def __init__(self, model, monkeypatch, **often):
-        self.refresh = model.stream(**often)._refresh
-        self.counts = np.zeros(self.refresh._grid, int)
-        monkeypatch.setattr(self.refresh, "_forget", self.count)
+    grid, square = (4, 6), [32, 32]
 
-    def count(self, square):
-        self.counts.ravel()[square] += 1
+    def __init__(self):
+        self.counts = np.zeros(self.grid, int)
 
-    def __call__(self, frames):
+    def forget(self, rows, columns):
+        self.counts[rows, columns] += 1
+
+    def over(self, calls, frames, boxes=None):
+        """-> the counts of so many frames, of which calls are made before and boxes found after."""
         self.counts[:] = 0
         for _ in range(frames):
-            self.refresh()
+            calls()
+            if boxes is not None:
+                calls.found(boxes)
         return self.counts
 
 
 @pytest.mark.parametrize("frames", [1, 3, 7, 100])
-def test_every_square_has_its_turn_once(model, monkeypatch, frames):
-    recorded = Recorded(model, monkeypatch, refresh=frames)
+def test_every_square_has_its_turn_once(frames):
+    parts = Recorded()
+    refresh = Refresh(parts, frames)
     for _ in range(3):
-        assert (recorded(frames) == 1).all()
+        assert (parts.over(refresh, frames) == 1).all()
 
 
-def test_what_was_found_is_computed_anew_more_often(model, monkeypatch):
-    recorded = Recorded(model, monkeypatch, refresh=40, revisit=10)
-    inside = np.zeros(recorded.counts.shape, bool)
-    inside[:2, :2] = True  # squares of 32 pixels
-    recorded.refresh.found(np.array([[-100.0, 5.0, 40.0, 63.0], [5000.0, 5000.0, 6000.0, 6000.0]]))
-    assert (recorded(40) == np.where(inside, 4, 1)).all()
-    recorded.refresh.found(np.empty((0, 4)))
-    assert (recorded(40) == 1).all()
+def under(*boxes):
+    """-> bool [4, 6]: squares of Recorded."""
+    mask = np.zeros(Recorded.grid, bool)
+    for left, top, right, bottom in boxes:
+        mask[max(top, 0) // 32 : bottom // 32 + 1, max(left, 0) // 32 : right // 32 + 1] = True
+    return mask
 
 
-def test_without_boxes_nothing_is_revisited(model, monkeypatch):
-    recorded = Recorded(model, monkeypatch, revisit=10)
-    assert not recorded(30).any()
+def test_a_box_has_its_turn_once_in_so_many_frames():
+    parts, box = Recorded(), (-100, 5, 40, 63)
+    revisit = Revisit(parts, 10)
+    parts.over(revisit, 11, [box])
+    for _ in range(3):
+        assert (parts.over(revisit, 10, [box]) == under(box)).all()
+    assert not parts.over(revisit, 1, []).any()
+    assert not parts.over(revisit, 30, []).any()
+
+
+@pytest.mark.parametrize("look", [1, 3, 5])
+def test_boxes_that_are_due_together_are_spread(look):
+    """Also when the boxes are told after every few frames."""
+    parts, boxes = Recorded(), [(32 * i, 0, 32 * i + 20, 60) for i in range(6)]
+    revisit, most, counts = Revisit(parts, 15), 0, 0
+    for index in range(90):
+        counts = counts + parts.over(revisit, 1)
+        most = max(most, np.count_nonzero(parts.counts) / 2)
+        if index % look == 0:
+            revisit.found(boxes)
+    assert most <= -(-6 * look // 15)
+    assert ((4 <= counts[:2]) & (counts[:2] <= 6)).all() and not counts[2:].any()
+
+
+def test_a_box_that_overlaps_another_has_its_turn():
+    """Every square has, although the squares that two share are forgotten with either."""
+    parts, boxes = Recorded(), [(0, 0, 60, 120), (40, 10, 100, 120), (50, 0, 60, 20)]
+    revisit = Revisit(parts, 8)
+    parts.over(revisit, 20, boxes)
+    assert (parts.over(revisit, 16, boxes)[under(*boxes)] >= 1).all()
+
+
+def test_who_walks_on_is_not_revisited():
+    """Gates see him: no square is under him for long."""
+    parts = Recorded()
+    revisit = Revisit(parts, 20)
+    for step in range(0, 192, 4):
+        assert not parts.over(revisit, 1, [(step, 40, step + 20, 90)]).any()
 
 
 def test_a_stale_box_goes_when_it_is_revisited(model):
     stream, name, second = stale(model, None, revisit=5)
-    stream.found(np.array([[0, 0, SIZE[1], SIZE[0]]]))
-    fresh, kept = model.stream().infer({name: second}), stale(model, None)[0].infer({name: second})
-    for _ in range(10):
+    fresh = model.stream().infer({name: second})
+    for _ in range(6):
         found = stream.infer({name: second})
-    for key in fresh:
-        assert np.linalg.norm(found[key] - fresh[key]) <= 0.4 * np.linalg.norm(kept[key] - fresh[key])
+        stream.found(np.array([[0, 0, SIZE[1], SIZE[0]]]))
+    assert all((found[key] == fresh[key]).all() for key in fresh)
 
 
 @pytest.mark.slow
@@ -149,8 +187,8 @@ def test_what_cannot_be(model, monkeypatch):
             with pytest.raises(PatchskipError, match="a {} in {!r} frames is not possible".format(often, frames)):
                 model.stream(**{often: frames})
     with pytest.raises(PatchskipError, match="an engine's state"):
-        refresh.Refresh(model, object(), 5)
-    monkeypatch.setattr(refresh.Refresh, "_sides", lambda self, state, *rest: (1, (1, 1)))
+        Parts(model, object())
+    monkeypatch.setattr(Parts, "_sides", lambda self, state, *rest: (1, 1, 1))
     with pytest.raises(PatchskipError, match="cannot be refreshed in parts"):
         model.stream(refresh=5)
 

@@ -42,7 +42,7 @@ def test_a_state_without_parts_is_left_alone_unless_it_was_asked_for(demo, monke
     def refuse(*_):
         raise PatchskipError("cannot be refreshed in parts")
 
-    monkeypatch.setattr("patchskip.runtime.stream.Refresh", refuse)
+    monkeypatch.setattr("patchskip.runtime.stream.Parts", refuse)
     model = patchskip.load(demo / "delta.patchskip.onnx", 1)
     assert Pipeline(model, "detect").revisit == 0
     with pytest.raises(PatchskipError, match="cannot be refreshed in parts"):
@@ -55,7 +55,7 @@ def test_places_of_boxes_are_computed_while_nothing_changes(demo):
     pipeline = Pipeline(patchskip.load(demo / "delta.patchskip.onnx", 1), "detect", revisit=4)
     boxes = pipeline(frame)
     seen = np.zeros(pipeline.stream.image_mask()[0].shape, bool)
-    for _ in range(4):
+    for _ in range(8):
         pipeline(frame)
         seen |= pipeline.stream.image_mask()[0]
     assert len(boxes) and 0 < seen.sum() < seen.size
