@@ -50,9 +50,9 @@ class Revisit:
         self._next = []
 
     def found(self, boxes):
-        """boxes [n, 4]: x1, y1, x2, y2 in the pixels of the network's picture, finite."""
+        """boxes [n, 4]: x1, y1, x2, y2 in pixels of the network's picture, finite; those outside of it are left."""
         since, self._looked = self._calls - self._looked, self._calls
-        places = [self._place(*box) for box in boxes]
+        places = [place for place in (self._place(*box) for box in boxes) if self._ages[place].size]
         under = np.zeros(self._parts.grid, int)
         for place in places:
             under[place] = since
@@ -66,14 +66,12 @@ class Revisit:
 
     def _place(self, left, top, right, bottom):
         """-> slices of the grid"""
-        (height, width), (rows, columns) = self._parts.square, self._parts.grid
-        return _slice(top / height, bottom / height, rows), _slice(left / width, right / width, columns)
+        height, width = self._parts.square
+        return _slice(top // height, bottom // height), _slice(left // width, right // width)
 
 
-def _slice(first, last, count):
-    """-> of `count` squares those that are touched from `first` to `last`, one at least."""
-    start = min(max(int(first), 0), count - 1)
-    return slice(start, min(max(int(last), start), count - 1) + 1)
+def _slice(first, last):
+    return slice(max(int(first), 0), max(int(last) + 1, 0))
 
 
 def _frames(what, frames):

@@ -108,7 +108,7 @@ def test_every_square_has_its_turn_once(frames):
 
 
 def under(*boxes):
-    """-> bool [4, 6]: squares of Recorded."""
+    """-> bool [4, 6]: squares of Recorded, under boxes that lie in it at least in part."""
     mask = np.zeros(Recorded.grid, bool)
     for left, top, right, bottom in boxes:
         mask[max(top, 0) // 32 : bottom // 32 + 1, max(left, 0) // 32 : right // 32 + 1] = True
@@ -116,11 +116,13 @@ def under(*boxes):
 
 
 def test_a_box_has_its_turn_once_in_so_many_frames():
+    """One that lies outside of the picture has none."""
     parts, box = Recorded(), (-100, 5, 40, 63)
+    boxes = [box, (5000, 5000, 6000, 6000), (-50, -50, -10, 20)]
     revisit = Revisit(parts, 10)
-    parts.over(revisit, 11, [box])
+    parts.over(revisit, 11, boxes)
     for _ in range(3):
-        assert (parts.over(revisit, 10, [box]) == under(box)).all()
+        assert (parts.over(revisit, 10, boxes) == under(box)).all()
     assert not parts.over(revisit, 1, []).any()
     assert not parts.over(revisit, 30, []).any()
 
