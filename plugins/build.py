@@ -38,6 +38,9 @@ ISAS = {
 }
 OTHER_MACHINE: List[Tuple[str, List[str]]] = [("portable", [])]
 
+# GCC before 8 does not know `#pragma GCC unroll`: it keeps sums on the stack, and matrix products take twice as long.
+OLDEST, NEWEST = 8, 15
+
 KERNELS = os.path.join("cpu", "kernels.cc")
 
 
@@ -48,8 +51,9 @@ class BuildError(RuntimeError):
 def build(output=LIBRARY, cxx=None, machine=None, verbose=False):
     """Compiles what has changed and links the library at `output`; -> `output`.
 
-    cxx: the compiler, by default $CXX or the first of g++, c++ and clang++. machine: `x86_64`, `aarch64`, ...; by
-    default the one the compiler makes code for. Raises BuildError when there is no compiler or it fails.
+    cxx: the compiler, by default $CXX, or g++ (g++-N where that is older than OLDEST), or c++, or clang++. machine:
+    `x86_64`, `aarch64`, ...; by default the one the compiler makes code for.
+    Raises BuildError when there is no compiler or it fails.
     """
     cxx, machine = _tools(cxx, machine)
     sources = _sources("common") + _sources("cpu") + _sources("cuda") + _sources("onnxruntime")
@@ -102,7 +106,7 @@ def folder(cxx=None):
 def _tools(cxx, machine):
     """-> the compiler's command as a list, and its machine."""
     cxx = cxx or os.environ.get("CXX")
-    candidates = [cxx] if cxx else ["g++", "c++", "clang++"]
+    candidates = [cxx] if cxx else _candidates()
     for candidate in candidates:
         command = shlex.split(candidate)
         try:
@@ -115,6 +119,21 @@ def _tools(cxx, machine):
         "building the native operators: no C++ compiler found (tried {}); "
         "install g++ (apt install g++) or set CXX".format(", ".join(candidates))
     )
+
+
+def _candidates():
+    """The compilers to look for. JetPack 4.6 has g++ 7.5, and g++-8 to be installed beside it."""
+    newer = ["g++-{}".format(version) for version in range(NEWEST, OLDEST - 1, -1)]
+    return (newer if _too_old("g++") else []) + ["g++", "c++", "clang++"]
+
+
+def _too_old(gcc):
+    try:
+        version = subprocess.check_output([gcc, "-dumpversion"], stderr=subprocess.DEVNULL).decode()
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    major = version.split(".")[0].strip()
+    return major.isdigit() and int(major) < OLDEST
 
 
 def _sources(folder):

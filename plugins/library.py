@@ -80,6 +80,11 @@ def set_threads(count):
     load().ps_set_threads(count)
 
 
+def compiler():
+    """What made the library, such as "GCC 12.2.0"."""
+    return load().ps_compiler().decode()
+
+
 def isa():
     """The instruction set in use: `avx512`, `avx2`, `neon` or `portable`."""
     return load().ps_isa().decode()
@@ -171,6 +176,7 @@ def _declare(library):
     tensors, attributes = ctypes.POINTER(TensorStruct), ctypes.POINTER(AttributeStruct)
     for name, result, arguments in (
         ("ps_version", text, []),
+        ("ps_compiler", text, []),
         ("ps_last_error", text, []),
         ("ps_create", pointer, [text, attributes, number]),
         ("ps_run", number, [pointer, tensors, number, tensors, number]),

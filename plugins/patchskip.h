@@ -44,6 +44,8 @@ PS_API int32_t ps_run(ps_operator*, const ps_tensor* inputs, int32_t n_inputs, c
 
 PS_API void ps_destroy(ps_operator*);
 
+PS_API const char* ps_compiler(void);  // that made the library: "GCC 12.2.0"
+
 PS_API const char* ps_isa(void);   // the instruction set in use
 PS_API const char* ps_isas(void);  // those built in that this machine can run, best first, comma separated
 

@@ -34,8 +34,8 @@ int list_blocks(const Kernels& kernels, const int32_t* mask, int patch, const Pl
 }
 
 void list_units(const std::vector<Block>& blocks, int pixels, int shares, int each, std::vector<int>* starts) {
-  constexpr int kLastOnes = 4;  // become smaller
-  const auto weight = [](int left) { return left < kLastOnes ? left : kLastOnes; };
+  const int last_ones = 4;  // become smaller
+  const auto weight = [=](int left) { return left < last_ones ? left : last_ones; };
   int total = 0;
   for (int left = each; left > 0; --left) total += weight(left);
 

@@ -13,6 +13,14 @@ struct ps_operator {
 
 const char* ps_version(void) { return "1"; }
 
+const char* ps_compiler(void) {
+#if defined(__clang__)
+  return __VERSION__;
+#else
+  return "GCC " __VERSION__;
+#endif
+}
+
 const char* ps_last_error(void) { return patchskip::last_error().c_str(); }
 
 ps_operator* ps_create(const char* name, const ps_attribute* attributes, int32_t count) {

@@ -49,7 +49,9 @@ def package(module, install, missing, why):
 def onnxruntime(system):
     status = WARN if jetson.board(system) else FAIL
     why = "it runs models on the CPU; engines do without" if status == WARN else "it runs the models"
-    return package("onnxruntime", "onnxruntime", status, why)(system)
+    # The last for Python 3.6 would bring numpy 1.19.5, see above.
+    install = "onnxruntime numpy==1.19.4" if sys.version_info < (3, 7) else "onnxruntime"
+    return package("onnxruntime", install, status, why)(system)
 
 
 def video(system):
@@ -80,10 +82,15 @@ def threads(system):
 
 
 def native_library(system):
-    from patchskip.plugins import library
+    from patchskip.plugins import build, library
 
     library.load()
-    return OK, library.path(), ""
+    found = "{}, made by {}".format(library.path(), library.compiler())
+    gcc = re.match(r"GCC (\d+)", library.compiler())
+    if gcc and int(gcc.group(1)) < build.OLDEST:
+        mend = "its matrix products take twice as long: `sudo apt install g++-{}`, then install patchskip again"
+        return WARN, found, mend.format(build.OLDEST)
+    return OK, found, ""
 
 
 def instruction_set(system):

@@ -57,7 +57,7 @@ def test_library_of_another_machine(tmp_path):
 
 
 def test_library_of_another_version(tmp_path):
-    names = ["ps_" + name for name in "last_error create run destroy isa isas set_isa set_threads".split()]
+    names = ["ps_" + name for name in "compiler last_error create run destroy isa isas set_isa set_threads".split()]
     source = LIBRARY_SOURCE.format("ps_version") + "".join("void {}(void) {{}}\n".format(name) for name in names)
     with pytest.raises(PatchskipError, match="version 0, this package needs " + library.VERSION):
         library.load(str(compile_shared(tmp_path, source)))
@@ -95,6 +95,26 @@ def test_no_compiler(monkeypatch, tmp_path):
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(build.BuildError, match="no C.. compiler found.*install g.."):
         build.build(str(tmp_path / "lib.so"))
+
+
+@pytest.mark.parametrize(
+    "installed, chosen",
+    [
+        ({"g++": "7"}, "g++"),
+        ({"g++": "7.5.0", "g++-8": "8"}, "g++-8"),
+        ({"g++": "7", "g++-8": "8", "g++-10": "10"}, "g++-10"),
+        ({"g++": "8", "g++-10": "10"}, "g++"),
+        ({"clang++": "14.0.6"}, "clang++"),
+    ],
+)
+def test_compiler_that_is_chosen(monkeypatch, tmp_path, installed, chosen):
+    for name, version in installed.items():
+        script = "#!/bin/sh\ncase $1 in -dumpversion) echo {};; *) echo aarch64-linux-gnu;; esac\n".format(version)
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    assert build.compiler() == [chosen] and build.target() == "aarch64"
 
 
 def test_compiler_that_fails(monkeypatch, tmp_path):

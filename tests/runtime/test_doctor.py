@@ -73,6 +73,19 @@ def test_a_missing_package(monkeypatch, ask):
     found(ask(NANO)[1], "onnxruntime", "warn", "engines do without")
 
 
+def test_python_3_6_keeps_a_numpy_that_runs_on_the_nano(monkeypatch, ask):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr(sys, "version_info", (3, 6, 9))
+    found(ask(NANO)[1], "onnxruntime", "warn", "pip install onnxruntime numpy==1.19.4")
+
+
+@needs_library
+def test_a_compiler_that_is_too_old(monkeypatch, ask):
+    found(ask()[1], "native library", "ok", library.compiler())
+    monkeypatch.setattr(library, "compiler", lambda: "GCC 7.5.0")
+    found(ask()[1], "native library", "warn", "GCC 7.5.0", "twice as long", "sudo apt install g++-8")
+
+
 @needs_library
 def test_a_wrong_kernel(monkeypatch, ask):
     from patchskip.runtime import selfcheck
