@@ -77,11 +77,11 @@ Picture make_picture(const Image& image) {
   p.height = image.out.height;
   p.width = image.out.width;
   p.in_channels = image.in_channels;
-  p.listed = image.channels || image.scale || image.bias;
-  if (!p.listed) return p;
+  if (!image.channels && !image.scale && !image.bias) return p;
+  p.listed = image.out.channels;
   expect(image.out.channels <= kMostListed,
          "channels, scale and bias are possible with at most 16 channels; found " + std::to_string(image.out.channels));
-  for (int c = 0; c < image.out.channels; ++c) {
+  for (int c = 0; c < p.listed; ++c) {
     p.channel[c] = image.channels ? image.channels[c] : c;
     p.scale[c] = image.scale ? image.scale[c] : 1;
     p.bias[c] = image.bias ? image.bias[c] : 0;

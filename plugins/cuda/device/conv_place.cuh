@@ -24,6 +24,10 @@ PS_DEVICE int split(const Divisor& by, int* n) {
   return rest;
 }
 
+PS_DEVICE ConvPhase phase_of(const ConvAxis& a, int phase) {
+  return chosen(a.phases, phase, static_cast<int>(a.by_step.divisor));
+}
+
 PS_DEVICE int conv_slots(const ConvParams& p, const ActiveSet& set) {
   return set.count * static_cast<int>(p.by_area.divisor);
 }
@@ -61,7 +65,7 @@ PS_DEVICE ConvUnit conv_unit(const ConvParams& p, int index) {
   u.column_phase = split(p.x.by_step, &index);
   u.row_phase = split(p.y.by_step, &index);
   u.tile = index;
-  const ConvPhase &rows = p.y.phases[u.row_phase], &columns = p.x.phases[u.column_phase];
+  const ConvPhase rows = phase_of(p.y, u.row_phase), columns = phase_of(p.x, u.column_phase);
   u.taps_y = rows.taps;
   u.taps_x = columns.taps;
   u.first_term = (rows.before * p.x.taps + rows.taps * columns.before) * p.terms;
@@ -73,7 +77,7 @@ PS_DEVICE ConvUnit conv_unit(const ConvParams& p, int index) {
 PS_DEVICE int conv_row(const ConvAxis& a, int phase, int first, int index, int* in) {
   const int step = a.by_step.divisor;
   const int j = a.by_step.quotient(first + a.shift + step - 1 - phase) + index;
-  *in = j * a.stride + a.phases[phase].origin;
+  *in = j * a.stride + phase_of(a, phase).origin;
   return j * step + phase - a.shift;
 }
 
@@ -148,7 +152,7 @@ struct Walk {
 
 template <typename T>
 PS_DEVICE void open_source(const ConvParams& p, const ConvUnit& u, int source, Walk<T>* w) {
-  const ConvSource& from = p.sources[source];
+  const ConvSource from = chosen(p.sources, source, p.n_sources);
   w->x = static_cast<const T*>(from.x) + u.group * from.channels;
   w->source = source;
   w->pitch = from.pitch;

@@ -48,13 +48,17 @@ PS_DEVICE void depthwise_tile(const DepthwiseParams& p) {
     for (int i = 0; i < side * side; ++i) sums[i / side][i % side] = Channels<n>::load(p.bias + channel);
 #pragma unroll 1
     for (int row = 0; row < reach; ++row) {
+      if (side > 1) {
 #pragma unroll
-      for (int i = stride * kernel - 1; side > 1 && i >= 0; --i) {
-        weights[i / kernel + 1][i % kernel] = weights[i / kernel][i % kernel];
+        for (int i = stride * kernel - 1; i >= 0; --i) {
+          weights[i / kernel + 1][i % kernel] = weights[i / kernel][i % kernel];
+        }
       }
+      if (row < kernel) {
 #pragma unroll
-      for (int i = 0; row < kernel && i < kernel; ++i) {
-        weights[0][i] = Channels<n>::load(all_weights + (row * kernel + i) * p.channels + channel);
+        for (int i = 0; i < kernel; ++i) {
+          weights[0][i] = Channels<n>::load(all_weights + (row * kernel + i) * p.channels + channel);
+        }
       }
       const bool inside = top + row >= 0 && top + row < p.in_height;
       const T* from = input + index_of(top + row, left, p.in_width, p.channels, channel);

@@ -129,3 +129,22 @@ PS_DEVICE void store4(half* p, const Vec4& f) {
 }  // namespace cuda
 }  // namespace patchskip
 #endif
+
+namespace patchskip {
+namespace cuda {
+
+// array[index] of a kernel's parameters, of which the first `used` may be meant. An index that is known at run time
+// only would make a compiler of CUDA 10 copy all parameters to the stack of each thread.
+template <int count, typename T>
+PS_DEVICE T chosen(const T (&array)[count], int index, int used) {
+  T found = array[0];
+#pragma unroll
+  for (int i = 1; i < count; ++i) {
+    if (i >= used) break;
+    if (i == index) found = array[i];
+  }
+  return found;
+}
+
+}  // namespace cuda
+}  // namespace patchskip

@@ -8,7 +8,7 @@ namespace cuda {
 
 // Of channel c, as x has it.
 PS_DEVICE float raw_value(const Picture& p, int y, int x, int c) {
-  const int from = p.listed ? p.channel[c] : c;
+  const int from = p.listed ? chosen(p.channel, c, p.listed) : c;
   const long long at = p.planar ? (static_cast<long long>(from) * p.height + y) * p.width + x
                                 : (static_cast<long long>(y) * p.width + x) * p.in_channels + from;
   return p.bytes ? static_cast<float>(load(static_cast<const unsigned char*>(p.x) + at))
@@ -17,7 +17,8 @@ PS_DEVICE float raw_value(const Picture& p, int y, int x, int c) {
 
 // Each operation is rounded: what is kept equals what is compared with it.
 PS_DEVICE float normalised(const Picture& p, float value, int c) {
-  return p.listed ? add_rounded(multiply_rounded(value, p.scale[c]), p.bias[c]) : value;
+  if (!p.listed) return value;
+  return add_rounded(multiply_rounded(value, chosen(p.scale, c, p.listed)), chosen(p.bias, c, p.listed));
 }
 
 PS_DEVICE float picture_value(const Picture& p, int y, int x, int c) { return normalised(p, raw_value(p, y, x, c), c); }

@@ -10,7 +10,7 @@ constexpr int kMostListed = 16;
 struct Picture {
   const void* x;  // float32 or bytes, [height, width, in_channels] or, planar, [in_channels, height, width]
   int bytes, planar, height, width, in_channels;
-  int listed;  // 1: channel c is channel[c] of x, times scale[c], plus bias[c]; 0: it is that of x
+  int listed;  // so many: channel c is channel[c] of x, times scale[c], plus bias[c]; 0: it is that of x
   int channel[kMostListed];
   float scale[kMostListed], bias[kMostListed];
 };
