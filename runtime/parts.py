@@ -25,16 +25,14 @@ class Parts:
     def __init__(self, model, execution):
         if not hasattr(execution, "states"):
             raise PatchskipError("an engine's state cannot be refreshed in parts; leave it out, or call reset()")
-        patches = {tuple(mask["size"]): mask["patch"] for mask in model.metadata["masks"]}
-        grids = [_grid(size, patch) for size, patch in patches.items()]
-        if not grids:
+        patches = _patches(model.metadata)
+        if not patches:
             raise PatchskipError("{} has no masks, so that nothing is kept; leave the refresh out".format(model.path))
-        # What is one patch as a whole is computed whenever anything is.
-        self.grid = min((grid for grid in grids if grid != WHOLE), default=WHOLE)
-        self.square = [model.metadata["patch"] * -(-most // n) for most, n in zip(max(grids), self.grid)]
+        self.grid, self.square = squares(model.metadata)
+        finest = max(_grid(size, patch) for size, patch in patches.items())
         self._arrays = []  # (array [h, w, c], side of a patch in it, height and width of a square)
         for state, array in zip(model.metadata["states"], execution.states):
-            sides = self._sides(state, array.shape, patches, max(grids))
+            sides = self._sides(state, array.shape, patches, finest)
             if sides and array.dtype.kind == "f" and state.get("compared", True):
                 self._arrays.append((array.reshape(array.shape[-3:]), *sides))
         self._try(model, execution)
@@ -76,6 +74,19 @@ class Parts:
                 "{} cannot be refreshed in parts: its layers' patches do not lie over each other; leave the refresh "
                 "out, and call reset() now and then".format(model.path)
             )
+
+
+def squares(metadata):
+    """-> `grid` and `square` of Parts, of an exported model that has masks."""
+    grids = [_grid(size, patch) for size, patch in _patches(metadata).items()]
+    # What is one patch as a whole is computed whenever anything is.
+    grid = min((grid for grid in grids if grid != WHOLE), default=WHOLE)
+    return grid, [metadata["patch"] * -(-most // n) for most, n in zip(max(grids), grid)]
+
+
+def _patches(metadata):
+    """-> side of a patch by the size of its tensors"""
+    return {tuple(mask["size"]): mask["patch"] for mask in metadata["masks"]}
 
 
 def _patch(size, patches):

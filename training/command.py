@@ -19,6 +19,7 @@ from .options import add_course, add_sources, check, described, place_of, reache
 if TYPE_CHECKING:
     from .trainer import Measured
 
+LONGEST = 5  # rounds of a sequence: three times as long as a stream keeps what lies under a box
 MEASURED = 4  # rounds that the result is measured on
 PASSING = 0.99  # a gate that lets more of the patches pass is left out
 WHOLE = 320 * 320  # pixels: up to this size the whole picture is trained on
@@ -55,7 +56,7 @@ def _train(args: argparse.Namespace, processes) -> int:
     from .course import Course
     from .sequences import read
     from .skipping.exporting import gates_of, trainable
-    from .trainer import LENGTH, STEPS, Diverged, Plan, Trainer, of_gates
+    from .trainer import LENGTH, STEPS, Diverged, Plan, Trainer, of_gates, rounds_of
 
     output, place = args.output, place_of(args.output)
     folder, quiet = os.path.splitext(output)[0] + ".checkpoint", args.quiet or not processes.writes
@@ -65,7 +66,8 @@ def _train(args: argparse.Namespace, processes) -> int:
     fit = fitting(size, analysis.recipe)
     clips = [read(spec, fit, tuple(args.part), LENGTH, place, quiet) for spec in args.source]
     target, settings = args.target_active, _settings(args, size, crop)
-    plan = Plan(-(-args.steps // STEPS), args.streams, args.seed, target, args.budget_weight)
+    rounds = -(-args.steps // STEPS)
+    plan = Plan(rounds, args.streams, args.seed, target, args.budget_weight, sequence=rounds_of(clips, LONGEST))
     trainer = Trainer(network, network, of_gates(network), clips, crop, plan, processes)
     try:
         course = Course(folder, "gates", settings, processes, quiet, target)

@@ -20,6 +20,7 @@ from . import contrast
 from .budget import FixedPrice, TargetPrice
 from .distillation import distillation
 from .processes import Processes
+from .revisiting import Revisiting
 from .sequences import Clip, excerpt
 from .skipping.exporting import set_thresholds
 from .skipping.network import Frame, SkipNetwork, State
@@ -32,6 +33,11 @@ WARM_UP, LAST_RATE, MOST_GRADIENT = 20, 0.05, 5.0
 _UNSEEN = 1 << 20  # sequences from this number on are not trained on
 
 
+def rounds_of(clips: Sequence[Clip], most: int) -> int:
+    """-> rounds of a sequence: `most`, or as many as the shortest of the clips has."""
+    return min([most, *((len(clip.frames) - 1) // FRAMES for clip in clips)])
+
+
 class Diverged(Exception):
     """The loss is not a number any more."""
 
@@ -39,8 +45,9 @@ class Diverged(Exception):
 @dataclass(frozen=True)
 class Plan:
     """rounds: of STEPS steps. streams: sequences at a time, of all processes. target: share of the MACs, or None:
-    `weight` is their price. contrast: weight of that term; 0 leaves it out. bf16: convolutions in bfloat16. sequence:
-    rounds of each.
+    `weight` is their price. contrast: weight of that term; 0 leaves it out. whole: the weight of the outputs' distance
+    where a frame is computed in full; weights that are free need it, as what nothing moves in is seen by nothing else.
+    bf16: convolutions in bfloat16. sequence: rounds of each.
     """
 
     rounds: int
@@ -49,6 +56,7 @@ class Plan:
     target: float | None
     weight: float
     contrast: float = contrast.WEIGHT
+    whole: float = 0.0
     bf16: bool = False
     sequence: int = 1
 
@@ -111,6 +119,7 @@ class Trainer:
         self._rounds = 0  # done
         self._state: State = {}  # at the last round's end
         self._before: Frame | None = None  # the dense network's, of the last frame
+        self._revisiting = self._revisited()
         self.log: list[dict] = []
         self._price = FixedPrice(plan.weight) if plan.target is None else TargetPrice(plan.target)
 
@@ -154,6 +163,11 @@ class Trainer:
             done(self._rounds, entry)
 
     @property
+    def price(self) -> float:
+        """Of the share of the multiplications that were made at the start."""
+        return self._price.weight
+
+    @property
     def at_end(self) -> bool:
         """Has a sequence come to its end, so that `state` is all that the training goes on from?"""
         return self._rounds % self._plan.sequence == 0 or self._rounds == self._plan.rounds
@@ -183,6 +197,8 @@ class Trainer:
         for step in range(STEPS):
             collected = [self._seen(frame)[0] for frame in frames[UNROLLED * step :][:UNROLLED]]
             means = {key: torch.stack([terms[key] for terms in collected]).mean() for key in collected[0]}
+            if self._plan.whole:
+                means["whole"] = self._whole(frames[UNROLLED * step])
             steps.append(self._step(means, STEPS * number + step))
             self._state = {name: value.detach() for name, value in self._state.items()}
         return steps
@@ -195,21 +211,38 @@ class Trainer:
             return frames
         with torch.no_grad():
             self._before, self._state = self._of(self._dense, frames[0]), self._of(self._network, frames[0]).state
+        self._revisiting = self._revisited()
         return frames[1:]
+
+    def _revisited(self) -> Revisiting:
+        streams = range(self._processes.rank, self._plan.streams, self._processes.count)
+        return Revisiting(self._network.metadata, len(streams))
 
     def _seen(self, frame: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The next frame of the streams -> its terms, the patches that passed."""
         with torch.no_grad():
             dense = self._of(self._dense, frame)
-        skipped = self._of(self._network, frame, self._state)
+        skipped = self._of(self._network, frame, self._state, self._revisiting.forgotten())
+        self._revisiting.found({name: value.detach() for name, value in skipped.outputs.items()})
         assert self._before is not None
         terms = self._terms(skipped, dense, self._before)
         self._before, self._state = dense, skipped.state
         return terms, skipped.passed
 
-    def _of(self, network: SkipNetwork, frame: Tensor, state: State | None = None) -> Frame:
+    def _whole(self, frame: Tensor) -> Tensor:
+        """The outputs' distance where both networks compute all of the frame."""
+        with torch.no_grad():
+            dense = self._of(self._dense, frame)
+        terms = self._distillation(self._of(self._network, frame).outputs, dense.outputs)
+        return torch.stack(list(terms.values())).sum(0).mean()
+
+    def _of(
+        self, network: SkipNetwork, frame: Tensor, state: State | None = None, forgotten: Tensor | None = None
+    ) -> Frame:
+        if forgotten is not None:
+            forgotten = forgotten.to(self._processes.device)
         with torch.autocast(self._processes.device.type, torch.bfloat16, enabled=self._plan.bf16):
-            return network(frame, state or {})
+            return network(frame, state or {}, forgotten=forgotten)
 
     def _terms(self, skipped: Frame, dense: Frame, before: Frame) -> dict[str, Tensor]:
         """-> means over this process's streams, and `active`."""
@@ -219,7 +252,7 @@ class Trainer:
         return {key: value.mean() for key, value in {**terms, "active": skipped.active_macs}.items()}
 
     def _step(self, means: dict[str, Tensor], number: int) -> dict[str, float]:
-        weights = {"contrast": self._plan.contrast, "active": 0.0}
+        weights = {"contrast": self._plan.contrast, "whole": self._plan.whole, "active": 0.0}
         loss = sum((weights.get(key, 1.0) * value for key, value in means.items()), self._price.loss(means["active"]))
         assert isinstance(loss, Tensor)
         self._optimizer.zero_grad(set_to_none=False)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MEASURED = 8  # rounds that the result is measured on
 LONGEST = 20  # rounds of a sequence: what is wrong with a cache shows after a hundred frames and more
+WHOLE = 1.0  # weight of the outputs' distance where a frame is computed in full
 NAME = "weights"  # of the course's files
 COMMAND = "patchskip finetune"
 
@@ -84,7 +85,7 @@ def _check(args: argparse.Namespace) -> None:
 def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tuned:
     from patchskip.training.course import Course
     from patchskip.training.sequences import read
-    from patchskip.training.trainer import FRAMES, LENGTH, STEPS, Plan
+    from patchskip.training.trainer import LENGTH, STEPS, Plan, rounds_of
 
     from .weights import finetune
 
@@ -105,8 +106,9 @@ def _finetune(args: argparse.Namespace, folder: str, processes: Processes) -> Tu
         args.target_active,
         args.budget_weight,
         contrast=0.0,
+        whole=WHOLE,
         bf16=args.bf16,
-        sequence=min([LONGEST, *((len(clip.frames) - 1) // FRAMES for clip in clips)]),
+        sequence=rounds_of(clips, LONGEST),
     )
     course = Course(folder, NAME, _settings(args), processes, quiet, args.target_active)
     return finetune(loading.read(args.model), clips, plan, args.rate, processes, course, MEASURED)

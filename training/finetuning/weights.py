@@ -23,16 +23,23 @@ from patchskip.training.trainer import Measured, Plan, Trainer, of_layers
 
 @dataclass(frozen=True)
 class Tuned:
-    """The model with its new weights, and what it measures on sequences that were not trained on, before and after."""
+    """The model with its new weights, and what it measures on sequences that were not trained on, before and after.
+
+    price: of the multiplications made before, in the training's end.
+    """
 
     model: onnx.ModelProto
     before: Measured
     after: Measured
+    price: float
 
     @property
     def better(self) -> bool:
-        """Is it nearer to the dense network, or has it less to do?"""
-        return self.after.distance < self.before.distance or self.after.active < self.before.active
+        """Is it nearer to the dense network by more than its multiplications cost, or cheaper by more than it is
+        further off?
+        """
+        dearer = self.price * (self.after.active / self.before.active - 1)
+        return self.after.distance + dearer < self.before.distance
 
 
 def finetune(
@@ -54,7 +61,7 @@ def finetune(
     trainer = Trainer(network, dense, of_layers(network, rate), clips, (size[0], size[1]), plan, processes)
     before = trainer.measure(rounds)
     course.follow(trainer, plan.rounds)
-    return Tuned(with_weights(model, network), before, trainer.measure(rounds))
+    return Tuned(with_weights(model, network), before, trainer.measure(rounds), trainer.price)
 
 
 def with_weights(model: onnx.ModelProto, network: SkipNetwork) -> onnx.ModelProto:

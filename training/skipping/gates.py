@@ -44,9 +44,10 @@ class LightGate(nn.Module):
     def weights(self) -> Tensor:
         return self.log_weights.exp()
 
-    def forward(self, difference: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, difference: Tensor, forgotten: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """difference [N, C, cells, cells] -> (decision, its smooth likeness in 0..1), [N, patches, patches]. The
-        decision is 0 or 1 and has the gradient of the likeness. What is NaN has changed.
+        decision is 0 or 1 and has the gradient of the likeness. What is NaN or `forgotten` has changed; that is bool
+        [N, squares, squares], of a coarser grid over the same picture.
         """
         known = torch.nan_to_num(difference, nan=0.0)
         score = (known.abs() * self.weights.view(1, -1, 1, 1)).mean(1)
@@ -56,10 +57,23 @@ class LightGate(nn.Module):
             unknown = F.max_pool2d(difference.isnan().any(1, keepdim=True).float(), step, ceil_mode=True)[:, 0] > 0
         else:
             unknown = difference.isnan().any(1)
+        if forgotten is not None:
+            unknown = unknown | spread_squares(forgotten, unknown.shape[1:])
         distance = (score.clamp(min=_LEAST).log() - self.log_threshold) / self.softness
         likeness = torch.where(unknown, torch.ones_like(distance), distance.sigmoid())
         hard = (unknown | (distance > 0)).to(likeness.dtype)
         return hard + (likeness - likeness.detach()), likeness
+
+
+def spread_squares(squares: Tensor, grid: tuple[int, ...]) -> Tensor:
+    """[N, squares, squares] -> [N, *grid], each of which lies in one of them (runtime/parts.py). What is one patch as a
+    whole is not forgotten in parts.
+    """
+    if tuple(grid) == (1, 1) != tuple(squares.shape[1:]):
+        return torch.zeros_like(squares[:, :1, :1])
+    for axis, count in zip((1, 2), grid):
+        squares = squares.repeat_interleave(-(-count // squares.shape[axis]), axis)
+    return squares[:, : grid[0], : grid[1]]
 
 
 def cell_means(value: Tensor, cell: int) -> Tensor:

@@ -81,12 +81,15 @@ class SkipNetwork(nn.Module):
             else:
                 self._steps.append(_Skip(self, node, attributes, node.input[1] in kept, macs[node.name]))
 
-    def forward(self, frame: Tensor, state: State, hooks: Hooks | None = None) -> Frame:
+    def forward(
+        self, frame: Tensor, state: State, hooks: Hooks | None = None, forgotten: Tensor | None = None
+    ) -> Frame:
         """frame: the model's input, in its own layout with N streams: uint8 [N, H, W, 3] or float32 [N, C, H, W].
 
-        hooks: by layer, what is put in the place of its first input [N, C, H, W].
+        hooks: by layer, what is put in the place of its first input [N, C, H, W]. forgotten: bool [N, *grid] of
+        runtime/parts.py, the squares that are computed anew.
         """
-        run = _Run(self, state, {self.metadata["inputs"][0]["name"]: frame}, hooks or {})
+        run = _Run(self, state, {self.metadata["inputs"][0]["name"]: frame}, hooks or {}, forgotten)
         for step in self._steps:
             step(run)
         run.frame.active_macs = (run.macs + self._dense_macs) / self._total
@@ -129,8 +132,11 @@ class SkipNetwork(nn.Module):
 class _Run:
     """One frame on its way: values by tensor name, NCHW for what lies NHWC in the model."""
 
-    def __init__(self, network: SkipNetwork, state: State, inputs: dict[str, Tensor], hooks: Hooks):
+    def __init__(
+        self, network: SkipNetwork, state: State, inputs: dict[str, Tensor], hooks: Hooks, forgotten: Tensor | None
+    ):
         self.network, self.state, self.values, self.hooks = network, state, inputs, hooks
+        self.forgotten = forgotten
         self.local: set[str] = set()  # values that lie NHWC in the model
         self.masks: dict[str, Tensor] = {}
         self.frame = Frame({}, {}, torch.zeros(()))
@@ -204,7 +210,7 @@ class _Gate:
         means = cell_means(image, gate.cell)
         known = run.state.get(self._reference)
         reference = torch.full_like(means, float("nan")) if known is None else known
-        decision, _ = gate(means - reference)
+        decision, _ = gate(means - reference, run.forgotten)
         run.masks[self._mask] = decision
         run.frame.passed[self.name] = _passed(decision, torch.ones_like(decision))
         taken = spread(decision.detach(), gate.patch // gate.cell, means.shape[2:])
@@ -245,7 +251,7 @@ class _Skip:
             if cache is not None:
                 if self._gated:
                     gate = run.network.gate(self.name)
-                    decision, _ = gate(cell_means(result - cache, gate.cell))
+                    decision, _ = gate(cell_means(result - cache, gate.cell), run.forgotten)
                     mask = active * decision
                     run.frame.passed[self.name] = _passed(mask, active)
                 pixels = spread(mask, patch, size)

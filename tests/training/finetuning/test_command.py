@@ -73,7 +73,7 @@ def test_result(finetune, measures, tmp_path, capsys):
     ]
     assert max(moved) > 0
     log = json.loads((tmp_path / "tuned.checkpoint" / "weights.json").read_text())
-    assert len(log) == 2 and set(log[0]["terms"]) == {"score", "box"}
+    assert len(log) == 2 and set(log[0]["terms"]) == {"score", "box", "whole"}
     assert "<svg" in (tmp_path / "tuned.checkpoint" / "weights.html").read_text()
 
 
@@ -81,8 +81,10 @@ def test_result(finetune, measures, tmp_path, capsys):
     "after, status, said",
     [
         ((1.5, 0.3), 1, "no better: no model was written"),
-        ((1.5, 0.2), 0, "wrote "),
+        ((1.5, 0.2), 1, "no better: no model was written"),  # a network that is ruined has less to do
+        ((1.05, 0.2), 0, "wrote "),
         ((0.9, 0.4), 0, "wrote "),
+        ((0.99, 0.4), 1, "no better: no model was written"),
     ],
 )
 def test_better(finetune, measures, tmp_path, capsys, after, status, said):
