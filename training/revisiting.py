@@ -46,10 +46,9 @@ class Revisiting:
         if not self._streams:
             return
         self._frames += 1
+        arrays = {name: value.float().cpu().numpy() for name, value in outputs.items()}
         for number, stream in enumerate(self._streams):
-            boxes = stream.task(
-                {name: value[number : number + 1].float().cpu().numpy() for name, value in outputs.items()}
-            )
+            boxes = stream.task({name: array[number : number + 1] for name, array in arrays.items()})
             if self._frames % (REVISIT // LOOKS) == 0:
                 stream.revisit.found(boxes[boxes[:, 4] >= SURE, :4].tolist())
 

@@ -1,5 +1,6 @@
 """The CUDA kernels compile for every GPU that is promised, and what they take of it."""
 
+import pathlib
 import re
 import subprocess
 
@@ -41,6 +42,24 @@ def test_compiles(sm):
     for name, (threads, blocks) in listed.items():
         assert found[name]["max_threads"] == threads and threads % 32 == 0, name
         assert resources.occupancy(found[name], threads, 0, sm).blocks >= blocks, name
+
+
+# Indexed in loops that are written out, or where no lambda holds the parameters.
+INDEXED = {("concat.cuh", "inputs"), ("mask.cuh", "sources"), ("flatten.cuh", "levels")}
+
+
+def test_arrays_of_the_parameters_are_chosen_from():
+    """The compiler of CUDA 10, of a Jetson Nano, copies parameters to the stack for an index of run time (device.h)."""
+    device = pathlib.Path(build.PLUGINS, "cuda", "device")
+    headers = "".join(path.read_text() for path in device.glob("*params.h"))
+    arrays = set(re.findall(r"(\w+)\[k[A-Z]\w*\]", headers))
+    assert {"phases", "sources", "channel", "scale", "bias"} <= arrays
+    found = set()
+    for path in device.glob("*.cuh"):
+        for name, index in re.findall(r"[.>](\w+)\[([^\]]*)\]", path.read_text()):
+            if name in arrays and not index.isdigit():
+                found.add((path.name, name))
+    assert found == INDEXED
 
 
 def test_compiled_once(monkeypatch):
