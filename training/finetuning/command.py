@@ -140,7 +140,8 @@ def _report(args: argparse.Namespace, tuned: Tuned, folder: str) -> None:
             print(f"{name}: {described(measured)}")
         if not met:
             print(f"the target of {args.target_active:.2%} is not reached; this is the nearest")
-        print(f"wrote {args.output}" if tuned.better else "that is no better: no model was written")
+        worse = "that is no better: no model was written; try a lower --rate or --budget-weight"
+        print(f"wrote {args.output}" if tuned.better else worse)
         print(f"the training's course is in {folder}")
     if args.json:
         found = {
