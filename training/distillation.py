@@ -28,7 +28,7 @@ class Distillation(Protocol):
 
 def distillation(metadata: Mapping) -> Distillation:
     """Chosen as `patchskip run` chooses its task. metadata: an exported model's."""
-    model = SimpleNamespace(path="the model", inputs=metadata["inputs"], outputs=metadata["outputs"])
+    model = as_model(metadata)
     shapes = {output["name"]: output["shape"] for output in metadata["outputs"]}
     if detect.fits(model):
         return Boxes(metadata["outputs"][0]["name"])
@@ -37,6 +37,11 @@ def distillation(metadata: Mapping) -> Distillation:
         return Centres(heads)
     volumes = Volumes.of((), shapes)
     return Joints(volumes.name, len(volumes.skeleton.joints)) if volumes else Values()
+
+
+def as_model(metadata: Mapping) -> SimpleNamespace:
+    """What the tasks of `patchskip run` ask of a model."""
+    return SimpleNamespace(path="the model", inputs=metadata["inputs"], outputs=metadata["outputs"])
 
 
 class Boxes:

@@ -5,7 +5,6 @@ not made to see what no stream would keep so long.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -15,6 +14,8 @@ from patchskip.runtime.parts import squares
 from patchskip.runtime.pipeline import LOOKS, REVISIT, SURE
 from patchskip.runtime.refresh import Revisit
 
+from .distillation import as_model
+
 
 class Revisiting:
     """`forgotten()` before a frame -> bool [streams, *grid], `found(outputs)` after it.
@@ -23,9 +24,7 @@ class Revisiting:
     """
 
     def __init__(self, metadata: Mapping, streams: int):
-        model = SimpleNamespace(
-            path="the model", inputs=metadata["inputs"], outputs=metadata["outputs"], metadata=metadata
-        )
+        model = as_model(metadata)
         task = tasks.guess(model)
         boxes = task in ("detect", "track") and metadata["masks"]
         self._streams = [_Stream(tasks.create(task, model), metadata) for _ in range(streams if boxes else 0)]

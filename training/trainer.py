@@ -119,7 +119,7 @@ class Trainer:
         self._rounds = 0  # done
         self._state: State = {}  # at the last round's end
         self._before: Frame | None = None  # the dense network's, of the last frame
-        self._revisiting = self._revisited()
+        self._revisiting: Revisiting  # of the sequence that has begun
         self.log: list[dict] = []
         self._price = FixedPrice(plan.weight) if plan.target is None else TargetPrice(plan.target)
 
@@ -195,10 +195,11 @@ class Trainer:
         frames = self._begun(number)
         steps = []
         for step in range(STEPS):
-            collected = [self._seen(frame)[0] for frame in frames[UNROLLED * step :][:UNROLLED]]
-            means = {key: torch.stack([terms[key] for terms in collected]).mean() for key in collected[0]}
-            if self._plan.whole:
-                means["whole"] = self._whole(frames[UNROLLED * step])
+            first, *others = frames[UNROLLED * step :][:UNROLLED]
+            collected = [self._seen(first)[0]]
+            whole = {"whole": self._whole(first)} if self._plan.whole else {}
+            collected += [self._seen(frame)[0] for frame in others]
+            means = {key: torch.stack([terms[key] for terms in collected]).mean() for key in collected[0]} | whole
             steps.append(self._step(means, STEPS * number + step))
             self._state = {name: value.detach() for name, value in self._state.items()}
         return steps
@@ -211,12 +212,8 @@ class Trainer:
             return frames
         with torch.no_grad():
             self._before, self._state = self._of(self._dense, frames[0]), self._of(self._network, frames[0]).state
-        self._revisiting = self._revisited()
+        self._revisiting = Revisiting(self._network.metadata, frames.shape[1])
         return frames[1:]
-
-    def _revisited(self) -> Revisiting:
-        streams = range(self._processes.rank, self._plan.streams, self._processes.count)
-        return Revisiting(self._network.metadata, len(streams))
 
     def _seen(self, frame: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The next frame of the streams -> its terms, the patches that passed."""
@@ -230,10 +227,9 @@ class Trainer:
         return terms, skipped.passed
 
     def _whole(self, frame: Tensor) -> Tensor:
-        """The outputs' distance where both networks compute all of the frame."""
-        with torch.no_grad():
-            dense = self._of(self._dense, frame)
-        terms = self._distillation(self._of(self._network, frame).outputs, dense.outputs)
+        """The outputs' distance where both networks compute all of the frame, the last that was seen."""
+        assert self._before is not None
+        terms = self._distillation(self._of(self._network, frame).outputs, self._before.outputs)
         return torch.stack(list(terms.values())).sum(0).mean()
 
     def _of(

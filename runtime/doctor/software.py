@@ -12,7 +12,8 @@ from patchskip.runtime.errors import one_line
 
 from .results import FAIL, OK, SKIP, WARN
 
-NUMPY = "pip3 install numpy==1.19.4, or set OPENBLAS_CORETYPE=ARMV8"
+NUMPY_OF_A57 = "numpy==1.19.4"  # the last that runs on it, of those for Python 3.6
+NUMPY = "pip3 install {}, or set OPENBLAS_CORETYPE=ARMV8".format(NUMPY_OF_A57)
 JETPACK_OPENCV = (
     "`pip3 uninstall opencv-python opencv-python-headless opencv-contrib-python` uncovers JetPack's, "
     "`sudo apt install libopencv-python` installs it"
@@ -49,8 +50,8 @@ def package(module, install, missing, why):
 def onnxruntime(system):
     status = WARN if jetson.board(system) else FAIL
     why = "it runs models on the CPU; engines do without" if status == WARN else "it runs the models"
-    # The last for Python 3.6 would bring numpy 1.19.5, see above.
-    install = "onnxruntime numpy==1.19.4" if sys.version_info < (3, 7) else "onnxruntime"
+    # By itself it would bring numpy 1.19.5.
+    install = "onnxruntime " + NUMPY_OF_A57 if sys.version_info < (3, 7) else "onnxruntime"
     return package("onnxruntime", install, status, why)(system)
 
 
