@@ -3,16 +3,11 @@
 import numpy as np
 
 
-def shared_and_union(boxes, others):
-    """-> areas [n, m] of boxes [n, 4 or more] and [m, 4 or more]: what two share, and what they cover together."""
+def overlap(boxes, others):
+    """-> intersection over union [n, m] of boxes [n, 4 or more] and [m, 4 or more]."""
     left, top, right, bottom = boxes.T[:4, :, None]
     x1, y1, x2, y2 = others.T[:4]
     shared = np.maximum(np.minimum(right, x2) - np.maximum(left, x1), 0)
     shared *= np.maximum(np.minimum(bottom, y2) - np.maximum(top, y1), 0)
-    return shared, (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - shared
-
-
-def overlap(boxes, others):
-    """-> intersection over union [n, m] of boxes [n, 4 or more] and [m, 4 or more]."""
-    shared, union = shared_and_union(boxes, others)
+    union = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - shared
     return shared / np.maximum(union, 1e-9)

@@ -6,6 +6,7 @@ import pytest
 from patchskip import PatchskipError
 from patchskip.runtime import tasks
 from patchskip.runtime.tasks import coco, detect
+from patchskip.runtime.tasks.boxes import overlap
 
 SIZE = (64, 96)
 ANCHORS = [(s, x, y) for s in (8, 16, 32) for y in range(SIZE[0] // s) for x in range(SIZE[1] // s)]
@@ -85,6 +86,27 @@ def test_suppression_by_hand():
     )
     np.testing.assert_array_equal(detect.suppress(boxes, 0.45), boxes[[1, 2, 3, 4]])
     np.testing.assert_array_equal(detect.suppress(boxes, 0.2), boxes[[1, 2, 4]])
+    np.testing.assert_array_equal(detect.suppress(boxes[:2], 0.45), boxes[1:2])
+
+
+def greedy(boxes, limit):
+    """Best first; what lies over a better one of its class goes."""
+    kept = []
+    for box in sorted(boxes.astype(np.float64), key=lambda box: -box[4]):
+        rivals = [other for other in kept if other[5] == box[5]]
+        if not rivals or overlap(box[None], np.array(rivals)).max() <= limit:
+            kept.append(box)
+    return np.array(kept, np.float32)
+
+
+@pytest.mark.parametrize("classes", [1, 3, 9])
+def test_suppression_is_greedy_within_each_class(rng, classes):
+    corners = rng.uniform(-40, 80, (200, 2))
+    columns = [corners, corners + rng.uniform(10, 60, (200, 2)), rng.uniform(0.1, 1, (200, 1))]
+    boxes = np.concatenate([*columns, rng.randint(classes, size=(200, 1))], axis=1).astype(np.float32)
+    found = detect.suppress(boxes, 0.5)
+    np.testing.assert_array_equal(found, greedy(boxes, 0.5))
+    assert len(found) < len(boxes)
 
 
 def test_suppression_as_opencv(rng):
