@@ -57,10 +57,11 @@ class Execution:
             self._binding.bind_output(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
         self.states = []
         for state in model.metadata["states"]:
-            self.states.append(self._arrays[state["output"]])
-            self._bind_input(state["input"], self.states[-1])
+            array = self._arrays[state["output"]]
+            self.states.append(Kept(array))
+            self._bind_input(state["input"], array)
         self.outputs = {entry["name"]: self._arrays[entry["name"]] for entry in model.outputs}
-        self.state_bytes = sum(state.nbytes for state in self.states)
+        self.state_bytes = sum(state.array.nbytes for state in self.states)
         self._run = network.session.run_with_iobinding
 
     def run(self, arrays):
@@ -74,13 +75,26 @@ class Execution:
 
     def reset(self):
         for state in self.states:
-            state.fill(np.nan)
+            state.array.fill(np.nan)
 
     def mask(self, name):
         return self._arrays[name]
 
     def _bind_input(self, name, array):
         self._binding.bind_input(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
+
+
+class Kept:
+    """One of stream.Stream's `states`."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def forget(self, rows, columns):
+        self.array[..., rows, columns, 0] = np.nan
+
+    def known(self):
+        return bool(np.isfinite(self.array).all())
 
 
 def import_onnxruntime():

@@ -18,30 +18,30 @@ class Parts:
     grid    (rows, columns)
     square  [height, width] in the pixels of the network's picture
 
-    model: a Model; execution: of a Stream of it, with `states`, the arrays of metadata["states"]. Raises
-    PatchskipError where parts of the state cannot be forgotten by themselves.
+    model: a Model; execution: of a Stream of it. Raises PatchskipError where parts of the state cannot be forgotten by
+    themselves.
     """
 
     def __init__(self, model, execution):
-        if not hasattr(execution, "states"):
-            raise PatchskipError("an engine's state cannot be refreshed in parts; leave it out, or call reset()")
         patches = _patches(model.metadata)
         if not patches:
             raise PatchskipError("{} has no masks, so that nothing is kept; leave the refresh out".format(model.path))
         self.grid, self.square = squares(model.metadata)
         finest = max(_grid(size, patch) for size, patch in patches.items())
-        self._arrays = []  # (array [h, w, c], side of a patch in it, height and width of a square)
-        for state, array in zip(model.metadata["states"], execution.states):
-            sides = self._sides(state, array.shape, patches, finest)
-            if sides and array.dtype.kind == "f" and state.get("compared", True):
-                self._arrays.append((array.reshape(array.shape[-3:]), *sides))
+        self._kept = []  # (state, side of a patch in it, height and width of a square)
+        for state, kept in zip(model.metadata["states"], execution.states):
+            sides = self._sides(state, kept.shape, patches, finest)
+            if sides and kept.dtype.kind == "f" and state.get("compared", True):
+                self._kept.append((kept, *sides))
         self._try(model, execution)
 
     def forget(self, rows, columns):
         """Slices of the grid, with a start and a stop."""
-        for array, patch, height, width in self._arrays:
-            down = slice(rows.start * height, rows.stop * height, patch)
-            array[down, columns.start * width : columns.stop * width : patch, 0] = np.nan
+        for kept, patch, height, width in self._kept:
+            kept.forget(
+                slice(rows.start * height, rows.stop * height, patch),
+                slice(columns.start * width, columns.stop * width, patch),
+            )
 
     def _sides(self, state, shape, patches, finest):
         """-> side of a patch, height and width of a square in a state; None when it has none."""
@@ -62,12 +62,12 @@ class Parts:
         blank = [np.zeros(entry["shape"], entry["dtype"]) for entry in model.inputs]
         execution.reset()
         execution.run(blank)
-        before = [np.isfinite(array).all() for array, *_ in self._arrays]
+        before = [kept.known() for kept, *_ in self._kept]
         for row in range(self.grid[0]):
             for column in range(row % 2, self.grid[1], 2):
                 self.forget(slice(row, row + 1), slice(column, column + 1))
         execution.run(blank)
-        after = [np.isfinite(array).all() for array, *_ in self._arrays]
+        after = [kept.known() for kept, *_ in self._kept]
         execution.reset()
         if any(was and not now for was, now in zip(before, after)):
             raise PatchskipError(

@@ -7,7 +7,6 @@ import numpy as np
 from . import tasks
 from .camera_shift import CameraShift
 from .errors import PatchskipError
-from .model import is_engine
 from .preprocess import Preprocess
 
 STAGES = ("preprocess", "inference", "decode")
@@ -77,7 +76,7 @@ class Pipeline:
 
 def _stream(model, refresh, revisit):
     """-> the stream, and in how many frames it revisits: 0 for never."""
-    if revisit is None and model.metadata.get("gate") == "delta" and not is_engine(model.path):
+    if revisit is None and model.metadata.get("gate") == "delta":
         try:
             return model.stream(refresh, REVISIT), REVISIT
         except PatchskipError:  # not of this model: its state has no parts

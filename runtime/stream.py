@@ -23,7 +23,9 @@ class Stream:
     state_bytes             memory of the states
     allocate(shape, dtype)  -> array for an input, from where it is read fastest
     details                 {name: value}, what `stats` says beside its own
-    states                  [array] of the model's states, where a part of them can be forgotten
+    states                  what is kept, in the order of the metadata's states, each with `shape`, `dtype`,
+                            forget(rows, columns): slices of its pixels, of which some value becomes NaN, and of no
+                            other outside of the rectangle that they span; known() -> is all of it finite?
 
     refresh, revisit: in so many frames every part of the picture, and every box that `found` names, is computed anew,
     see refresh.py; None leaves it out.

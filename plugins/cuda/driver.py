@@ -210,6 +210,11 @@ class Stream(object):
         if count:  # a driver may refuse to fill nothing
             self._gpu.call("filling memory", "cuMemsetD32Async", address, word, count, self.handle)
 
+    def fill_rows(self, address, pitch, word, size, count, rows):
+        """`rows` rows, `pitch` bytes apart, of `count` times the lowest `size` bytes of a word, 2 or 4; none is 0."""
+        name, word = ("cuMemsetD2D32Async", word) if size == 4 else ("cuMemsetD2D16Async", word & 0xFFFF)
+        self._gpu.call("filling memory", name, address, pitch, word, count, rows, self.handle)
+
     def launch(self, function, launch):
         """function: of a Module. launch: planning.Launch; its parameters are copied before this returns."""
         self._gpu.launch(self.handle, function, launch)

@@ -10,6 +10,7 @@ FILE = "libcuda.so.1"
 OUT_OF_MEMORY = "CUDA_ERROR_OUT_OF_MEMORY"
 
 ADDRESS, SIZE, NUMBER, WORD, TEXT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_uint, ctypes.c_char_p
+HALF_WORD = ctypes.c_ushort
 OUT_ADDRESS, OUT_SIZE, OUT_NUMBER = (ctypes.POINTER(kind) for kind in (ADDRESS, SIZE, NUMBER))
 
 # Every function that is called -> its arguments. All are in the drivers of CUDA 10.2 (JetPack 4.6) to 13.
@@ -35,6 +36,8 @@ FUNCTIONS = {
     "cuMemcpyDtoHAsync_v2": [ADDRESS, ADDRESS, SIZE, ADDRESS],
     "cuMemcpyDtoDAsync_v2": [ADDRESS, ADDRESS, SIZE, ADDRESS],
     "cuMemsetD32Async": [ADDRESS, WORD, SIZE, ADDRESS],
+    "cuMemsetD2D16Async": [ADDRESS, SIZE, HALF_WORD, SIZE, SIZE, ADDRESS],
+    "cuMemsetD2D32Async": [ADDRESS, SIZE, WORD, SIZE, SIZE, ADDRESS],
     "cuStreamCreate": [OUT_ADDRESS, WORD],
     "cuStreamSynchronize": [ADDRESS],
     "cuStreamDestroy_v2": [ADDRESS],

@@ -7,8 +7,8 @@ import numpy as np
 from patchskip.runtime.errors import PatchskipError, one_line
 
 from . import bindings
+from .kept import NAN, Kept
 
-NAN = 0x7FFF7FFF  # as float32, and as two float16
 ALIGNMENT = 256
 
 
@@ -26,11 +26,12 @@ class Execution:
         addresses = {}  # type: dict
         self._inputs = [self._buffer(network.inputs[entry["name"]]) for entry in model.inputs]
         addresses.update((entry["name"], buffer.address) for entry, buffer in zip(model.inputs, self._inputs))
-        self._states = []
+        self.states = []
         for state in model.metadata["states"]:
-            self._states.append(self._buffer(network.outputs[state["output"]]))
-            addresses[state["input"]] = addresses[state["output"]] = self._states[-1].address
-        self.state_bytes = sum(buffer.bytes for buffer in self._states)
+            entry = network.outputs[state["output"]]
+            self.states.append(Kept(self._stream, self._buffer(entry), entry["shape"], entry["dtype"]))
+            addresses[state["input"]] = addresses[state["output"]] = self.states[-1].buffer.address
+        self.state_bytes = sum(state.buffer.bytes for state in self.states)
         self._place_masks(network, model, addresses)
         self._others = {name: self._buffer(entry) for name, entry in network.outputs.items() if name not in addresses}
         addresses.update((name, buffer.address) for name, buffer in self._others.items())
@@ -56,8 +57,8 @@ class Execution:
         self._stream.synchronize("running the network")
 
     def reset(self):
-        for buffer in self._states:
-            self._stream.fill32(buffer.address, NAN, -(-buffer.bytes // 4))
+        for state in self.states:
+            self._stream.fill32(state.buffer.address, NAN, -(-state.buffer.bytes // 4))
 
     def mask(self, name):
         if not self._masks_are_here:

@@ -94,6 +94,21 @@ def test_nothing_to_fill(gpu):
     stream.synchronize()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_fill_rows(gpu, dtype):
+    """A part of an array, and nothing beside it."""
+    stream, array = gpu.stream(), np.zeros((5, 6), dtype)
+    buffer = gpu.allocate(array.nbytes)
+    stream.upload(buffer.address, array)
+    row = array.strides[0]
+    stream.fill_rows(buffer.address + row + 2 * array.itemsize, 2 * row, NAN, array.itemsize, 3, 2)
+    stream.download(array, buffer.address)
+    stream.synchronize()
+    wanted = np.zeros((5, 6), bool)
+    wanted[1:4:2, 2:5] = True
+    np.testing.assert_array_equal(np.isnan(array), wanted)
+
+
 def test_a_device_that_is_dropped_leaves_no_context_behind(monkeypatch):
     monkeypatch.setenv("PATCHSKIP_LIBCUDA", emulator.library())
     gpu, current = driver.device(), ctypes.c_void_p()

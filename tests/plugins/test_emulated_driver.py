@@ -110,6 +110,20 @@ def test_memory_that_is_not_pinned_is_copied_at_once(driver):
     assert list(after) == [0] + list(range(1, 10))
 
 
+@pytest.mark.parametrize(
+    "pitch, rows, fits", [(12, 3, True), (8, 4, True), (12, 4, False), (6, 2, False), (0, 2, False)]
+)
+def test_rows_that_are_filled_lie_in_the_memory_and_apart(driver, pitch, rows, fits):
+    memory, after = driver.allocate(36), np.ones(9, np.int32)
+    stream = driver.create("cuStreamCreate", 0)
+    driver.cuMemsetD8Async(memory, 0, ctypes.c_size_t(36), stream)
+    sizes = [ctypes.c_size_t(n) for n in (pitch, 2, rows)]
+    status = driver.status("cuMemsetD2D32Async", memory, sizes[0], 7, *sizes[1:], stream)
+    driver.cuMemcpyDtoHAsync_v2(ctypes.c_void_p(after.ctypes.data), memory, ctypes.c_size_t(36), stream)
+    filled = {place * pitch // 4 + i for place in range(rows) for i in range(2)} if fits else set()
+    assert (status == 0) == fits and set(np.flatnonzero(after == 7)) == filled
+
+
 def test_a_graph_replays_what_was_captured(driver):
     doubling = Doubling(driver)
     driver.cuStreamBeginCapture_v2(doubling.stream, 0)

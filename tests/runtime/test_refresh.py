@@ -188,8 +188,6 @@ def test_what_cannot_be(model, monkeypatch):
         for often in ("refresh", "revisit"):
             with pytest.raises(PatchskipError, match="a {} in {!r} frames is not possible".format(often, frames)):
                 model.stream(**{often: frames})
-    with pytest.raises(PatchskipError, match="an engine's state"):
-        Parts(model, object())
     monkeypatch.setattr(Parts, "_sides", lambda self, state, *rest: (1, 1, 1))
     with pytest.raises(PatchskipError, match="cannot be refreshed in parts"):
         model.stream(refresh=5)

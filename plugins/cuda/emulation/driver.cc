@@ -82,12 +82,16 @@ Status copy_pageable(Gpu& g, Stream* stream, void* to, const void* from, size_t 
   return kSuccess;
 }
 
+// `rows` of `count` values, `pitch` bytes apart.
 template <typename T>
-Status fill(Gpu& g, Stream* stream, void* to, T value, size_t count) {
-  if (!count || !g.memory.holds(to, count * sizeof(T)) || reinterpret_cast<uintptr_t>(to) % sizeof(T))
-    return kInvalidValue;
+Status fill(Gpu& g, Stream* stream, void* to, T value, size_t count, size_t rows = 1, size_t pitch = 0) {
+  if (!count || !rows || reinterpret_cast<uintptr_t>(to) % sizeof(T) || pitch % sizeof(T)) return kInvalidValue;
+  if (rows > 1 && pitch < count * sizeof(T)) return kInvalidValue;
+  if (!g.memory.holds(to, (rows - 1) * pitch + count * sizeof(T))) return kInvalidValue;
   return g.enqueue(stream, [=] {
-    std::fill_n(static_cast<T*>(to), count, value);
+    for (size_t row = 0; row < rows; ++row) {
+      std::fill_n(reinterpret_cast<T*>(static_cast<char*>(to) + row * pitch), count, value);
+    }
     return kSuccess;
   });
 }
@@ -275,6 +279,15 @@ PS_API int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream* 
 
 PS_API int cuMemsetD32Async(Address to, unsigned value, size_t count, Stream* stream) {
   return with_gpu([&](Gpu& g) { return fill(g, stream, reinterpret_cast<void*>(to), value, count); });
+}
+
+PS_API int cuMemsetD2D32Async(Address to, size_t pitch, unsigned value, size_t width, size_t height, Stream* stream) {
+  return with_gpu([&](Gpu& g) { return fill(g, stream, reinterpret_cast<void*>(to), value, width, height, pitch); });
+}
+
+PS_API int cuMemsetD2D16Async(Address to, size_t pitch, unsigned short value, size_t width, size_t height,
+                              Stream* stream) {
+  return with_gpu([&](Gpu& g) { return fill(g, stream, reinterpret_cast<void*>(to), value, width, height, pitch); });
 }
 
 PS_API int cuMemsetD8Async(Address to, unsigned char value, size_t count, Stream* stream) {

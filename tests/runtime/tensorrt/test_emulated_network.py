@@ -1,5 +1,7 @@
 """A whole network on the emulated GPU, over a clip: PatchSkip, PatchGate and PatchMask nodes are the CUDA kernels."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 from engines import with_pass_gates, write_engine
@@ -7,6 +9,7 @@ from engines import with_pass_gates, write_engine
 import patchskip
 from patchskip.benchmarks.demo_network import build
 from patchskip.runtime.model import frame_size
+from patchskip.runtime.pipeline import REVISIT, Pipeline
 from patchskip.runtime.synthetic import Synthetic
 
 pytest.importorskip("onnxruntime")
@@ -14,6 +17,7 @@ pytest.importorskip("onnxruntime")
 CLIP = "synthetic://?size={1}x{0}&frames=5&shapes=2&noise={2}"
 # Of the largest magnitude: what float32 sums in another order, and float16 activations, may differ by.
 TOLERANCE = {"float32": 1e-5, "float16": 2e-2}
+BOXES = [(5, 3, 40, 30), (50, 20, 90, 60)]
 # sm_80 and newer have tensor cores for convolutions.
 precisions = pytest.mark.parametrize("precision, sm", [("float32", 53), ("float16", 53), ("float16", 87)])
 
@@ -109,10 +113,35 @@ def test_pass_gates(network, precision, sm):
     assert_same_decisions(model, other, precision)
 
 
-def assert_same_decisions(model, other, precision):
+@pytest.mark.parametrize("anew", [{"refresh": 3}, {"revisit": 2}])
+@precisions
+def test_parts_that_are_computed_anew(network, precision, sm, anew):
+    """They are forgotten on the GPU: of half of the places of a box or a square no more than of all of it."""
+    model, other = network(precision, sm, gate="delta", input="u8", threshold=0.3)
+    assert_same_decisions(model, other, precision, anew)
+    plain, told = model.stream(), model.stream(**anew)
+    (feeds,) = [{name: array.copy() for name, array in feeds.items()} for feeds in islice(clip(other), 1)]
+    shares = []
+    for _ in range(8):
+        for stream in (plain, told):
+            stream.infer(feeds)
+            stream.found(BOXES)
+        shares.append((plain.stats["active_macs"], told.stats["active_macs"]))
+    assert all(one == 0 for one, _ in shares[1:]) and 0 < max(other for _, other in shares[1:]) < 0.8
+
+
+def test_what_was_found_is_computed_anew_by_itself(network):
+    model, _ = network("float32", 53, gate="delta", input="u8")
+    pipeline = Pipeline(model)
+    assert pipeline.task is not None and pipeline.revisit == REVISIT
+
+
+def assert_same_decisions(model, other, precision, anew=None):
     """The same patches as in ONNX Runtime are active, and so the same mistakes are made."""
-    stream, expected = model.stream(), other.stream()
+    stream, expected = (one.stream(**(anew or {})) for one in (model, other))
     for feeds in clip(other, noise=1.5):
+        stream.found(BOXES)
+        expected.found(BOXES)
         found, wanted = stream.infer(feeds), expected.infer(feeds)
         assert_close(found, wanted, TOLERANCE[precision])
         assert stream.stats["active_macs"] == expected.stats["active_macs"]
