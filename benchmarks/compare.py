@@ -13,8 +13,10 @@ from patchskip.runtime.preprocess import Preprocess
 from patchskip.runtime.progress import Progress
 from patchskip.runtime.sources import open_source
 
-# Of the outputs. TensorRT chooses among kernels that round differently, on new GPUs also to TF32.
-RTOL = {"onnxruntime": 1e-4, "float32": 1e-3, "float16": 2e-2}
+# Of the outputs. Each of two computations in float32 may be 1e-4 off the exact one, and is in a picture's empty parts
+# (docs/measurements). TensorRT chooses among kernels that round differently, of others also to TF32.
+RTOL = {"onnxruntime": 2e-4, "float32": 1e-3, "float16": 2e-2}
+ATOL = 1e-7  # what a sigmoid that should be 0 may be: its scale is 1
 
 
 def add_arguments(parser):
@@ -24,11 +26,11 @@ def add_arguments(parser):
     parser.add_argument(
         "--full", action="store_true", help="compare A with its own recomputation of every frame, bit by bit"
     )
-    parser.add_argument("--atol", type=float, default=0.0, help="allowed absolute difference (default: %(default)s)")
+    parser.add_argument("--atol", type=float, default=ATOL, help="allowed absolute difference (default: %(default)s)")
     parser.add_argument(
         "--rtol",
         type=float,
-        help="allowed share of the output's largest magnitude (default: 1e-4; with an engine 1e-3, in float16 2e-2)",
+        help="allowed share of the output's largest magnitude (default: 2e-4; with an engine 1e-3, in float16 2e-2)",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="default: PATCHSKIP_THREADS, or all cores")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")

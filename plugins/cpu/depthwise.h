@@ -29,7 +29,7 @@ inline void depthwise_vectors(const DepthwiseConv& d, const Clamp& clamp, const 
                               float* out) {
   Vec total[block];
 #pragma GCC unroll 4
-  for (int j = 0; j < block; ++j) total[j] = lanes.read(d.bias + c + j * kLanes);
+  for (int j = 0; j < block; ++j) total[j] = splat(0.0f);
   for (int row = 0; row < walk.rows; ++row) {
     const float *x = walk.x + row * walk.x_row + c, *filter = walk.filter + row * walk.filter_row + c;
     for (int k = 0; k < walk.columns; ++k, x += walk.x_column, filter += walk.filter_column) {
@@ -39,6 +39,7 @@ inline void depthwise_vectors(const DepthwiseConv& d, const Clamp& clamp, const 
   }
 #pragma GCC unroll 4
   for (int j = 0; j < block; ++j) {
+    total[j] += lanes.read(d.bias + c + j * kLanes);
     lanes.write(out + c + j * kLanes, min(splat(clamp.high), max(splat(clamp.low), total[j])));
   }
 }
@@ -164,10 +165,9 @@ class DepthwisePixels {
   template <typename Lanes>
   void square(ptrdiff_t c, Lanes lanes, const float* from, float* to, float* below) const {
     const ptrdiff_t channels = d_.out.channels;
-    const Vec bias = lanes.read(d_.bias + c);
     Vec upper[kSide], lower[kSide];
 #pragma GCC unroll 4
-    for (int i = 0; i < kSide; ++i) upper[i] = lower[i] = bias;
+    for (int i = 0; i < kSide; ++i) upper[i] = lower[i] = splat(0.0f);
     from += c;
     const float* filter = d_.weights + c;
     const ptrdiff_t filter_row = kernel * channels;
@@ -177,11 +177,11 @@ class DepthwisePixels {
       square_row<true, true>(lanes, from, filter, upper, lower);
     }
     square_row<false, true>(lanes, from + row_, filter + filter_row, upper, lower);
-    const Vec low = splat(clamp_.low), high = splat(clamp_.high);
+    const Vec bias = lanes.read(d_.bias + c), low = splat(clamp_.low), high = splat(clamp_.high);
 #pragma GCC unroll 4
     for (int i = 0; i < kSide; ++i) {
-      lanes.write(to + i * channels + c, min(high, max(low, upper[i])));
-      lanes.write(below + i * channels + c, min(high, max(low, lower[i])));
+      lanes.write(to + i * channels + c, min(high, max(low, upper[i] + bias)));
+      lanes.write(below + i * channels + c, min(high, max(low, lower[i] + bias)));
     }
   }
 
@@ -204,7 +204,7 @@ class DepthwisePixels {
     for (int i = 0; i < n; ++i) {
       from[i] = from_of(first + i) + c;
 #pragma GCC unroll 4
-      for (int j = 0; j < block; ++j) total[i][j] = lanes.read(d_.bias + c + j * kLanes);
+      for (int j = 0; j < block; ++j) total[i][j] = splat(0.0f);
     }
     const float* filter = d_.weights + c;
     for (int ky = 0; ky < kernel; ++ky) {
@@ -221,11 +221,14 @@ class DepthwisePixels {
       for (int i = 0; i < n; ++i) from[i] += row_;
     }
     const Vec low = splat(clamp_.low), high = splat(clamp_.high);
+    Vec bias[block];
+#pragma GCC unroll 4
+    for (int j = 0; j < block; ++j) bias[j] = lanes.read(d_.bias + c + j * kLanes);
 #pragma GCC unroll 8
     for (int i = 0; i < n; ++i) {
 #pragma GCC unroll 4
       for (int j = 0; j < block; ++j) {
-        lanes.write(to_of(first + i) + c + j * kLanes, min(high, max(low, total[i][j])));
+        lanes.write(to_of(first + i) + c + j * kLanes, min(high, max(low, total[i][j] + bias[j])));
       }
     }
   }

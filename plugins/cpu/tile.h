@@ -2,7 +2,8 @@
 //
 // The output channels are cut into blocks of 1 to kBlock vectors, the pixels into tiles of up to `tile_rows` rows, so
 // that a tile's accumulators fill the register file. For every input float of a tile's taps, `rows` broadcasts meet
-// `block` vectors of packed weights.
+// `block` vectors of packed weights. The bias is added last: beside it, every term of a sum would be rounded as
+// coarsely as it, and in a picture's empty parts all pixels alike.
 #pragma once
 #include "finish.h"
 
@@ -82,8 +83,7 @@ template <int rows, int block, typename Weight>
 void tile_kernel(const Tile& t) {
   Vec sums[rows][block];
   for (int j = 0; j < block; ++j) {
-    const Vec bias = load(t.bias + j * kLanes);
-    for (int i = 0; i < rows; ++i) sums[i][j] = bias;
+    for (int i = 0; i < rows; ++i) sums[i][j] = splat(0.0f);
   }
   const Weight* weights = static_cast<const Weight*>(t.weights);
   for (int tap = 0; tap < t.n_taps; ++tap) {
@@ -103,13 +103,16 @@ void tile_kernel(const Tile& t) {
     }
   }
   const Vec low = splat(t.clamp.low), high = splat(t.clamp.high);
+  Vec bias[block];
+#pragma GCC unroll 4
+  for (int j = 0; j < block; ++j) bias[j] = load(t.bias + j * kLanes);
   const bool partial = t.channels < block * kLanes;
 #pragma GCC unroll 12
   for (int i = 0; i < rows; ++i) {
     float* out = t.out[i] + t.offset;
 #pragma GCC unroll 4
     for (int j = 0; j < block; ++j) {
-      const Vec v = min(high, max(low, sums[i][j]));
+      const Vec v = min(high, max(low, sums[i][j] + bias[j]));
       if (j + 1 < block || !partial) {
         store(out + j * kLanes, v);
       } else {

@@ -39,6 +39,16 @@ def test_exact_mode_is_exact(nano, data, clip):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("size", [[], ["--input-size", 640, 640]], ids=["its own size", "640x640"])
+def test_exact_mode_is_exact_beside_an_empty_strip(data, tmp_path, size):
+    """A letterbox leaves a strip of one grey, where roundings are the same everywhere and add up."""
+    dense, model = data / "weights" / "yolox_nano_416.onnx", tmp_path / "nano.patchskip.onnx"
+    assert patchskip("export", dense, "-o", model, *size, "--quiet") == 0
+    for clip in ("pets09_s2l1_vtest_480x360.avi", "car_traffic_small_640x360.mp4"):
+        assert patchskip("compare", model, dense, "--source", data / "videos" / clip, "--frames", 40, "--quiet") == 0
+
+
+@pytest.mark.slow
 def test_delta_mode_keeps_the_accuracy(nano, data, tmp_path):
     """The dense network's AP50 is the one that the convention in accuracy.py is documented with."""
     out = tmp_path / "out.json"

@@ -149,6 +149,18 @@ def test_float16_numbers_give_the_sums_that_they_give_as_float32(implementation,
     assert same_bits(*found).all()
 
 
+@on_cpu
+@pytest.mark.parametrize("kernel, group", [(1, 1), (3, 1), (5, 32), (3, 32)])
+def test_a_large_bias_costs_no_accuracy(implementation, kernel, group):
+    """It is rounded once, not at each of a sum's terms: in a picture's empty parts the error is the same everywhere."""
+    case = problem(conv("bias", (9, 10), 32, 32, kernel, 2, group=group, patch=4, mask="full", in_place=0))
+    inputs = list(case.inputs)
+    inputs[4] = np.full_like(inputs[4], 4096)
+    found = implementation.run(case._replace(inputs=inputs))[0]
+    none = implementation.run(case._replace(inputs=[*inputs[:4], np.zeros_like(inputs[4])]))[0]
+    assert np.abs(found - 4096.0 - none).max() < 0.51 * np.spacing(np.float32(4096))
+
+
 @each
 @pytest.mark.parametrize("activation, params", ACTIVATIONS, ids=lambda value: str(value))
 def test_activation_over_its_whole_range(implementation, activation, params):
