@@ -12,6 +12,7 @@ kernels appear. Every object may be used from any thread, a stream from one at a
 
 import contextlib
 import ctypes
+import gc
 
 import numpy as np
 
@@ -223,17 +224,18 @@ class Stream(object):
     def capture(self):
         """Records the work of the block instead of doing it: `with stream.capture() as graph:` gives a Graph.
 
-        Nothing in the block may wait for the GPU or allocate on it; the driver says so when the block ends.
+        Nothing in the block may wait for the GPU, or allocate or free on it; the driver says so when the block ends.
         """
-        self._gpu.call("capturing a graph", "cuStreamBeginCapture_v2", self.handle, THREAD_LOCAL)
-        graph = Graph(self._gpu)
-        try:
-            yield graph
-        except BaseException:
-            with contextlib.suppress(libcuda.CudaError):
-                self._end_capture(Graph(self._gpu))
-            raise
-        self._end_capture(graph)
+        with _uncollected():
+            self._gpu.call("capturing a graph", "cuStreamBeginCapture_v2", self.handle, THREAD_LOCAL)
+            graph = Graph(self._gpu)
+            try:
+                yield graph
+            except BaseException:
+                with contextlib.suppress(libcuda.CudaError):
+                    self._end_capture(Graph(self._gpu))
+                raise
+            self._end_capture(graph)
         graph.instantiate()
 
     def _end_capture(self, graph):
@@ -244,6 +246,18 @@ class Stream(object):
     def __del__(self):
         if self.handle:
             self._gpu.release("cuStreamDestroy_v2", self.handle)
+
+
+@contextlib.contextmanager
+def _uncollected():
+    """No garbage is collected meanwhile: a Buffer among it would be freed."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Graph(object):

@@ -59,11 +59,16 @@ Tile tile(const std::string& kernel, int cost) {
   return {kernel, T::Large::kChannels, T::kSharedBytes, T::Small::kPixels, T::Small::kChannels, cost};
 }
 
-// The kernels for sources whose channels are multiples of `multiple`.
-std::vector<Tile> kernels(int multiple, ps_dtype dtype, const Device& device) {
+// The kernels for sources whose channels are multiples of `multiple`. With tensor cores where `beside` them, the bytes
+// that ranking the mask takes, a block has room for their tiles.
+std::vector<Tile> kernels(int multiple, ps_dtype dtype, const Device& device, int beside) {
   if (multiple % 8 == 0 && dtype == PS_FLOAT16 && device.sm >= 70) {
-    return {tile<ConvTensorTiles64x64_16x64>("conv_tensor_64x64_16x64", 100),
-            tile<ConvTensorTiles128x32_32x32>("conv_tensor_128x32_32x32", 105)};
+    std::vector<Tile> fitting;
+    for (const Tile& t : {tile<ConvTensorTiles64x64_16x64>("conv_tensor_64x64_16x64", 100),
+                          tile<ConvTensorTiles128x32_32x32>("conv_tensor_128x32_32x32", 105)}) {
+      if (t.shared_bytes + beside <= kSharedOfBlock) fitting.push_back(t);
+    }
+    if (!fitting.empty()) return fitting;
   }
   const std::string type = suffix(dtype, multiple);
   const std::vector<Tile> any = {tile<ConvTiles128x32_16x32>("conv_128x32_16x32" + type, 105),
@@ -156,7 +161,8 @@ void launch_conv(SkipNode* node, const ConvolutionAttributes& conv, const std::v
   p.padded = padded(p.outputs);
   p.by_groups = make_divisor(conv.group);
   p.enough = kEnoughUnits * node->builder.device.multiprocessors;
-  const Tile tile = choose(kernels(multiple, node->dtype, node->builder.device), p.outputs);
+  const int beside = active_shared_bytes(p.grid);
+  const Tile tile = choose(kernels(multiple, node->dtype, node->builder.device, beside), p.outputs);
   const int64_t parts = static_cast<int64_t>(tiles(p.outputs, tile.least_channels)) * conv.group * p.y.by_step.divisor *
                         p.x.by_step.divisor;
   const int64_t slots = static_cast<int64_t>(p.grid.rows) * p.grid.columns * height * width;
@@ -164,8 +170,8 @@ void launch_conv(SkipNode* node, const ConvolutionAttributes& conv, const std::v
   bindings.push_back({&p.weights, input(node->constants, weights * 4)});
   bindings.push_back({&p.bias, input(node->constants, bias * 4)});
   bindings.push_back({&p.out, node->target});
-  node->builder.launch(tile.kernel, tiles(slots, tile.least_pixels) * parts, 1,
-                       tile.shared_bytes + active_shared_bytes(p.grid), p, bindings);
+  node->builder.launch(tile.kernel, tiles(slots, tile.least_pixels) * parts, 1, tile.shared_bytes + beside, p,
+                       bindings);
 }
 
 void plan_conv(SkipNode* node) {

@@ -20,12 +20,10 @@ struct KernelEntry {
 const KernelEntry kKernels[] = {PS_CUDA_KERNELS(PS_ENTRY)};
 
 constexpr int64_t kAlignment = 256;
-constexpr int kSharedOfBlock = 48 * 1024;  // without asking for more
-
 // Shared memory of a multiprocessor, in KiB: the CUDA programming guide's table of compute capabilities.
 int shared_memory(int sm) {
   if (sm == 80 || sm == 87) return 164;
-  if (sm == 90 || sm == 100) return 228;
+  if (sm >= 90 && sm < 120) return 228;
   return sm == 70 || sm == 72 ? 96 : sm >= 86 ? 100 : 64;
 }
 

@@ -11,8 +11,9 @@ namespace cuda {
 
 Divisor make_divisor(int divisor);
 Grid make_grid(const Plane& out, int patch);
-int active_shared_bytes(const Grid&);  // dynamic shared memory that rank_active takes
-int64_t slots(const Grid&);            // pixels of all patches, those cut at the border counted whole
+constexpr int kSharedOfBlock = 48 * 1024;  // without asking for more
+int active_shared_bytes(const Grid&);      // dynamic shared memory that rank_active takes
+int64_t slots(const Grid&);                // pixels of all patches, those cut at the border counted whole
 
 inline const char* suffix(ps_dtype dtype) { return dtype == PS_FLOAT16 ? "_f16" : "_f32"; }
 inline int64_t size_of(ps_dtype dtype) { return dtype == PS_FLOAT16 ? 2 : dtype == PS_UINT8 ? 1 : 4; }

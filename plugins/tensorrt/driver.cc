@@ -82,7 +82,7 @@ void* current_context() {
 
 // Of a Jetson's GPU.
 bool is_tegra(int sm) {
-  for (int tegra : {53, 62, 72, 87}) {
+  for (int tegra : {53, 62, 72, 87, 101, 110}) {  // Thor has been both
     if (sm == tegra) return true;
   }
   return false;

@@ -90,6 +90,7 @@ def _plugin_class(trt, reported):
             self.plugin_name, self.plugin_version, self.plugin_namespace = node.operator, VERSION, NAMESPACE
             self.num_outputs = node.outputs
             self.operator, self._node, self._device = node.operator, node, device
+            self._execution = None
             stored = dict(node.attributes, **{PLANNED_FOR: device})
             self._fields = [_field(trt, name, value) for name, value in stored.items()]
 
@@ -144,13 +145,19 @@ def _plugin_class(trt, reported):
 
         @reported
         def on_shape_change(self, inputs, outputs):
-            from .execution import Execution
-
-            self._execution = Execution(self._node, tensors(inputs), self._device)
+            self._prepare(inputs)
 
         @reported
         def enqueue(self, input_descriptions, output_descriptions, inputs, outputs, workspace, stream):
-            self._execution.enqueue(inputs, outputs, workspace, stream)
+            # A clone of one that knew its shapes may be told nothing else before this.
+            execution = self._execution or self._prepare(input_descriptions)
+            execution.enqueue(inputs, outputs, workspace, stream)
+
+        def _prepare(self, inputs):
+            from .execution import Execution
+
+            self._execution = Execution(self._node, tensors(inputs), self._device)
+            return self._execution
 
     return Plugin
 

@@ -19,7 +19,7 @@ ILoggerFinder* logger_finder = nullptr;
 
 class Plugin : public IPluginV3, public IPluginV3OneCore, public Build, public IPluginV3OneRuntime {
  public:
-  explicit Plugin(const Node& node) : node_(node) {}
+  explicit Plugin(const Node& node, int n_inputs = 0) : node_(node), n_inputs_(n_inputs) {}
 
   IPluginCapability* getCapabilityInterface(PluginCapabilityType type) noexcept override {
     return type == PluginCapabilityType::kCORE      ? static_cast<IPluginV3OneCore*>(this)
@@ -27,7 +27,7 @@ class Plugin : public IPluginV3, public IPluginV3OneCore, public Build, public I
            : type == PluginCapabilityType::kRUNTIME ? static_cast<IPluginV3OneRuntime*>(this)
                                                     : static_cast<IPluginCapability*>(nullptr);
   }
-  IPluginV3* clone() noexcept override { return new Plugin(node_); }
+  IPluginV3* clone() noexcept override { return new Plugin(node_, n_inputs_); }
 
   const char* getPluginName() const noexcept override { return node_.op.c_str(); }
   const char* getPluginVersion() const noexcept override { return kVersion; }
@@ -65,11 +65,14 @@ class Plugin : public IPluginV3, public IPluginV3OneCore, public Build, public I
   IPluginV3* attachToContext(IPluginResourceContext*) noexcept override { return clone(); }
   int32_t onShapeChange(const PluginTensorDesc* inputs, int32_t n_inputs, const PluginTensorDesc*,
                         int32_t) noexcept override {
+    n_inputs_ = n_inputs;
     return prepare(&node_, inputs, n_inputs) ? 0 : 1;
   }
-  int32_t enqueue(const PluginTensorDesc*, const PluginTensorDesc*, const void* const* inputs, void* const* outputs,
-                  void* workspace, cudaStream_t stream) noexcept override {
-    return launch(node_, inputs, outputs, workspace, stream) ? 0 : 1;
+  // A clone of one that knew its shapes may be told nothing else before this.
+  int32_t enqueue(const PluginTensorDesc* descriptions, const PluginTensorDesc*, const void* const* inputs,
+                  void* const* outputs, void* workspace, cudaStream_t stream) noexcept override {
+    const bool prepared = node_.prepared() || n_inputs_ == 0 || prepare(&node_, descriptions, n_inputs_);
+    return prepared && launch(node_, inputs, outputs, workspace, stream) ? 0 : 1;
   }
 
   const PluginFieldCollection* getFieldsToSerialize() noexcept override {
@@ -82,6 +85,7 @@ class Plugin : public IPluginV3, public IPluginV3OneCore, public Build, public I
 
  private:
   Node node_;
+  int n_inputs_;  // which enqueue is not told; 0 before the shapes are known
   std::string bytes_;
   PluginField field_;
   PluginFieldCollection fields_ = {};

@@ -152,6 +152,8 @@ def _configure(trt, builder, precision, workspace):
         config.max_workspace_size = workspace
     if precision == "float16" and not hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"):
         config.set_flag(trt.BuilderFlag.FP16)
+    if precision == "float32" and hasattr(trt.BuilderFlag, "TF32"):
+        config.clear_flag(trt.BuilderFlag.TF32)  # on by default: ten bits of a product, and a gate is a threshold
     if hasattr(trt, "ProfilingVerbosity") and hasattr(trt.ProfilingVerbosity, "DETAILED"):
         config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     if hasattr(trt, "PreviewFeature") and hasattr(trt.PreviewFeature, "ALIASED_PLUGIN_IO_10_03"):
@@ -191,7 +193,9 @@ def _check_layers(model, layers, states):
                 model, ", ".join(layer.name for layer in copied)
             )
         )
-    return [] if layers else ["TensorRT does not list the engine's layers: whether it copies states is not known"]
+    if engine_log.knows(layers, states):
+        return []
+    return ["TensorRT does not list the engine's layers as is known here: whether it copies states is not known"]
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ Layer = namedtuple("Layer", "name kind inputs outputs")
 # TensorRT 10 and TensorRT for RTX: "Name: l, LayerType: k, Inputs: [ { Name: x, Location: ..."
 _NEW = re.compile(r"^Name: (.*), LayerType: (\w+), Inputs: \[(.*)\], (?:Constants: .*, )?Outputs: \[(.*)\], \w+: ")
 _NEW_TENSOR = re.compile(r"\{ Name: (.*?), (?:Location|Dimensions): ")
-# TensorRT 8: "Layer(k): l, Tactic: 0, x[Float(1,8,12,4)], y[Float(1,8,12,4)] -> z[Float(1,8,12,4)]"
+# TensorRT 8: "Layer(k): l, Tactic: 0, x[Float(1,8,12,4)], y[Float(1,8,12,4)] -> z[Float(1,8,12,4)]"; 8.6 and 10 have it
+# too, with "x (Float[1,8,12,4])".
 _OLD = re.compile(r"^Layer\((.*?)\): (.*), Tactic: [^,]+, (.*) -> (.*)$")
-_OLD_TENSOR = re.compile(r"(?:^|, )(.+?)\[\w+\([^)]*\)[^\]]*\]")
+_OLD_TENSOR = re.compile(r"(?:^|, )(.+?)(?:\[\w+\([^)]*\)[^\]]*\]| \(\w+\[[^\]]*\]\))")
 _COPY = re.compile("reformat|copy|move", re.IGNORECASE)
 _OURS = re.compile("plugin|custom_layer", re.IGNORECASE)  # kinds
 
@@ -43,8 +44,16 @@ def copies(layers, states):
     return [layer for layer in layers if _is_copy(layer) and copied(layer)]
 
 
+def knows(layers, states):
+    """Does any of them name a state? If none does, `copies` has nothing to go by."""
+    named = {state[key] for state in states for key in ("input", "output")}
+    return not named or any(named & {*layer.inputs, *layer.outputs} for layer in layers)
+
+
 def _is_copy(layer):
-    return layer.kind != "NoOp" and _COPY.search(layer.kind + " " + layer.name)
+    """Our operators have the names of the network's layers, whatever these are."""
+    ours = layer.kind == "NoOp" or _OURS.search(layer.kind)
+    return not ours and _COPY.search(layer.kind + " " + layer.name)
 
 
 def _is_for_dense_nodes(copy, layers):

@@ -10,6 +10,8 @@ from opcases.fused import concat_conv
 from opcases.planned import Planned
 from opcases.problems import problem, same_bits
 
+from patchskip.plugins.cuda import planning
+
 SIZE = (13, 31)
 REST = dict(patch=1, mask="full", in_place=0)
 SPECS = [
@@ -18,6 +20,21 @@ SPECS = [
     transpose("tiles", (7, 16), 8, 24, 2, 2, pads=(1, 0, 0, 1), patch=2, mask="full", in_place=0),
     concat_conv("tiles", SIZE, (8, 16), 64, **REST),
 ]
+
+
+@pytest.mark.parametrize("outputs", [16, 64])
+@pytest.mark.parametrize("sm", [53, 72, 80, 87, 90])
+def test_a_mask_of_many_patches_leaves_room_for_some_tile(sm, outputs):
+    """Its ranking takes shared memory, and the tiles of tensor cores take most."""
+    shape = (1, 608, 1088, 16)
+    arrays = [((152, 272), np.int32), ((*shape[:3], outputs), np.float16), (shape, np.float16)]
+    weights = [np.zeros((outputs, 16, 3, 3), np.float32), np.zeros(outputs, np.float32)]
+    attributes = {"op_type": "Conv", "patch": 4, "kernel_shape": (3, 3), "pads": (1, 1, 1, 1)}
+    attributes, described = planning.packed("PatchSkip", attributes, arrays + weights, "float16")
+    inputs = [*arrays, (described[-1].shape, described[-1].dtype)]
+    plan = planning.Plan("PatchSkip", attributes, inputs, 1, sm=sm, multiprocessors=8)
+    (launch,) = (one for one in plan.launches(range(1, 5), [9], 11) if one.kernel.startswith("conv_"))
+    assert launch.shared_bytes <= 48 << 10
 
 
 @pytest.mark.parametrize("sm, dtype", [(53, "float32"), (53, "float16"), (72, "float16")])

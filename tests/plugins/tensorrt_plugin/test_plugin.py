@@ -170,10 +170,11 @@ def test_bytes_that_are_not_the_plugins(host, rng):
 
 
 class Hosted(Gpu):
-    """Runs a problem through the plugin. loaded: as an engine does that was not built by this process."""
+    """Runs a problem through the plugin. loaded: as an engine does that was not built by this process. cloned: through
+    a copy of one that knew its shapes."""
 
-    def __init__(self, gpu, host, loaded=False):
-        self._gpu, self._stream, self._host, self._loaded = gpu, gpu.stream(), host, loaded
+    def __init__(self, gpu, host, loaded=False, cloned=False):
+        self._gpu, self._stream, self._host, self._loaded, self._cloned = gpu, gpu.stream(), host, loaded, cloned
 
     def _compute(self, planned, inputs, outputs, workspace):
         node = Prepared(planned)
@@ -184,6 +185,8 @@ class Hosted(Gpu):
             plugin = self._host.deserialise(node.operator, plugin.serialised()).clone()
             if self._host.version != 8:  # which says no more than what enqueue is given
                 plugin.configure(node.inputs, node.outputs)
+        if self._cloned:
+            plugin = plugin.clone()
         addresses = [address or 0 for address in inputs] + outputs[: len(node.outputs)]
         plugin.enqueue(node.inputs, node.outputs, addresses, workspace, self._stream.handle)
 
@@ -203,6 +206,13 @@ def test_computes_without_a_cache(host, gpu):
 @each
 def test_an_engine_that_is_loaded_computes(host, gpu):
     check(ADD, Hosted(gpu, host, loaded=True).run(ADD)[:1])
+
+
+@each
+def test_a_copy_of_a_plugin_that_knew_its_shapes_computes(host, gpu):
+    if not host.version:
+        pytest.skip("a node without TensorRT is prepared by its owner")
+    check(ADD, Hosted(gpu, host, cloned=True).run(ADD)[:1])
 
 
 @each

@@ -28,6 +28,9 @@ class Config:
     def set_flag(self, flag):
         self.flags.append(flag)
 
+    def clear_flag(self, flag):
+        self.flags.append(("cleared", flag))
+
     def create_timing_cache(self, data):
         return data
 
@@ -122,6 +125,13 @@ def test_an_engine(build, tensorrt, tmp_path):
     assert (sidecar["tensorrt"], sidecar["flavour"], sidecar["plugin"]) == ("8.2.1.8", "tensorrt", PLUGIN)
     assert sidecar["gpu"] and sidecar["sm"] and sidecar["onnx"]["file"] == "m.onnx"
     assert json.loads(json.dumps(answer)) == answer
+
+
+def test_float32_is_not_rounded_to_tf32(build, tensorrt):
+    """Which newer TensorRT does by default; a gate's decision would be another."""
+    tensorrt.BuilderFlag = enum.Enum("BuilderFlag", "FP16 TF32")
+    build()
+    assert tensorrt.config.flags == [("cleared", tensorrt.BuilderFlag.TF32)]
 
 
 def test_float16(build, tensorrt, tmp_path):

@@ -64,6 +64,30 @@ def test_states_that_are_copied():
     assert len(engine_log.copies(engine_log.layers(copied), STATES)) == 1
 
 
+def test_our_operators_may_be_called_copy():
+    named = "Layer(PluginV2): /backbone/remove_bg/Conv, Tactic: 0, a.cache[Half(1,8,8,3)] -> a[Half(1,8,8,3)]"
+    new = NEW.replace("Name: Conv_41,", "Name: copy1/Conv,").replace("Name: b_U1_myl2_1,", "Name: reformat_b,")
+    for text in (named, new):
+        assert engine_log.copies(engine_log.layers(text), STATES) == []
+
+
+def test_tensors_as_later_versions_write_them():
+    text = (
+        "Layer(Reformat): Reformatting CopyNode for Input Tensor 1 to a, Tactic: 0x3e8, a.cache (Half[1,8,8,3]), "
+        "x (Int32[2,2]) -> Reformatted Input Tensor 1 to a (Float[1,8,8,3])"
+    )
+    (layer,) = engine_log.layers(text)
+    assert layer.inputs == ["a.cache", "x"] and layer.outputs == ["Reformatted Input Tensor 1 to a"]
+    assert engine_log.copies([layer], STATES) == [layer]
+
+
+def test_a_log_that_names_no_state_tells_nothing():
+    layers = engine_log.layers(OLD)
+    assert engine_log.knows(layers, STATES) and engine_log.knows([], [])
+    assert not engine_log.knows([], STATES) and not engine_log.knows(layers[-1:][:0], STATES)
+    assert not engine_log.knows([engine_log.Layer("l", "PluginV2", ["q"], ["r"])], STATES)
+
+
 # A gate that reads a state, as ordinary nodes: a cast, and a copy in another format.
 GATE = """Layer(Reformat): a.cache.float32.cast, Tactic: 0, a.cache[Half(1,8,8,3)] -> a.cache.float32[Float(1,8,8,3)]
 Layer(Reformat): Reformatting CopyNode for Input Tensor 0 to gate, Tactic: 0, a.cache.float32[Float(1,8,8,3)] -> \
