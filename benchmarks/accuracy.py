@@ -18,6 +18,7 @@ PERSON = 0  # COCO's first class
 # Where the curve is cut, and the overlap that merges two boxes. With them yolox_nano at 576x768 has .9445 on frames 400
 # to 479 of the PETS09-S2L1 video and .827 on its first 120 camera images; .01 and .65 give .946 and .839.
 CONFIDENCE = 0.03
+STRAY = 0.02  # of the boxes may have their centre outside of the picture
 NMS = 0.45
 TITLES = {"ap50": "AP50", "hota": "HOTA", "mota": "MOTA", "idf1": "IDF1", "id_switches": "ID switches"}
 
@@ -25,8 +26,8 @@ TITLES = {"ap50": "AP50", "hota": "HOTA", "mota": "MOTA", "idf1": "IDF1", "id_sw
 class GroundTruth:
     """Boxes of a MOTChallenge `gt.txt`: frame (from 1), id, left, top, width, height, conf, ...; conf 0 is ignored.
 
-    The size of the annotated image is read from `NAME.seqinfo.ini` beside `NAME.gt.txt` (or `seqinfo.ini` beside it);
-    without either the boxes are taken to be in pixels of the clip.
+    The size of the annotated image is read from `NAME.seqinfo.ini` beside `NAME.gt.txt`, or from `seqinfo.ini` beside
+    it or, as the challenge has it, beside its folder `gt`; without any the boxes are taken to be in pixels of the clip.
     """
 
     def __init__(self, path):
@@ -66,6 +67,18 @@ class GroundTruth:
         if not any(len(self.boxes.get(number, ())) for number in numbers):
             raise PatchskipError(f"the ground truth {self.path} has no person in the {where}; give the clip it is of")
 
+    def require_pixels_of(self, source):
+        """Raise PatchskipError when the size of the annotated pictures is not known, and the source's is another."""
+        corners = np.concatenate(list(self.boxes.values()))
+        centres = (corners[:, :2] + corners[:, 2:]) / 2
+        height, width = source.size
+        if self.image_size is None and np.mean((centres > (width, height)).any(axis=1)) > STRAY:
+            raise PatchskipError(
+                f"the ground truth {self.path} reaches to {corners[:, 2].max():.0f}, {corners[:, 3].max():.0f}, and "
+                f"the frames of {source.spec} are {width}x{height}; put the challenge's seqinfo.ini beside it, with "
+                "imWidth and imHeight of the annotated pictures"
+            )
+
     def frame(self, number, size):
         """Boxes [n, 4] x1 y1 x2 y2 of frame `number` (from 1) in pixels of an image of `size` (width, height)."""
         boxes = self.boxes.get(number, np.zeros((0, 4)))
@@ -80,7 +93,10 @@ class GroundTruth:
 
 
 def _image_size(path):
-    for candidate in (path.with_name(path.name.replace(".gt.txt", ".seqinfo.ini")), path.with_name("seqinfo.ini")):
+    candidates = [path.with_name(path.name.replace(".gt.txt", ".seqinfo.ini")), path.with_name("seqinfo.ini")]
+    if path.absolute().parent.name == "gt":
+        candidates.append(path.absolute().parent.parent / "seqinfo.ini")
+    for candidate in candidates:
         if candidate != path and candidate.is_file():
             sequence = configparser.ConfigParser()
             try:
@@ -110,6 +126,7 @@ def frame_number(source, index):
 def require_persons(truth, source, indexes):
     """Raise PatchskipError unless the ground truth has a person in the source's frames `indexes`."""
     numbers = [frame_number(source, index) for index in indexes]
+    truth.require_pixels_of(source)
     truth.require_persons(numbers, f"{len(numbers)} frames of {source.spec} that are looked at")
 
 

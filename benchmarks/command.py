@@ -28,7 +28,11 @@ def add_arguments(parser):
         metavar="DENSE.onnx",
         help="the network that MODEL was exported from, run by ONNX Runtime; or, beside an engine, an engine of it",
     )
-    parser.add_argument("--gt", metavar="GT.txt", help="MOTChallenge ground truth: adds the AP50 of persons, or HOTA")
+    parser.add_argument(
+        "--gt",
+        metavar="GT.txt",
+        help="MOTChallenge ground truth, with seqinfo.ini beside it: adds the AP50 of persons, or HOTA",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="for both (default: PATCHSKIP_THREADS, or all cores)")
     parser.add_argument("--start", type=int, default=0, metavar="N", help="leave out the first N frames")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N frames")

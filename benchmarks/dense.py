@@ -124,7 +124,7 @@ def image_size(shape):
 def _input_shape(network):
     constants = {tensor.name for tensor in network.graph.initializer}
     values = [value for value in network.graph.input if value.name not in constants]
-    return [dim.dim_value for dim in values[0].type.tensor_type.shape.dim] if values else []
+    return [dim.dim_value for dim in values[0].type.tensor_type.shape.dim] if values else []  # 0 where it is open
 
 
 def _open(path, size, options):
@@ -134,7 +134,8 @@ def _open(path, size, options):
     except (ImportError, SyntaxError):  # on a device with an old Python, or without onnx
         return _open_as_it_is(path, size, options)
     network = loading.load(path)
-    if size and tuple(size) != image_size(_input_shape(network)):
+    shape = _input_shape(network)
+    if size and (tuple(size) != image_size(shape) or 0 in shape[:1]):
         network = set_input_size(network, tuple(size))
     loading.require_fixed_inputs(network, path)
     return open_session(network, options)

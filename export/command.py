@@ -63,8 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--halo",
         choices=["full", "none"],
-        default="none",
-        help="delta: does a change reach the pixels whose kernels touch it, or its own place alone?",
+        help="delta: does a change reach the pixels whose kernels touch it, or its own place alone, none, the default?",
     )
     parser.add_argument(
         "--deform-radius",
@@ -96,11 +95,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Export, print the coverage table. -> exit status"""
-    if args.gate == "exact" and (args.threshold is not None or args.gates or args.pass_gates or args.source):
+    if args.gate == "exact" and (
+        args.threshold is not None or args.gates or args.pass_gates or args.source or args.halo
+    ):
         raise PatchskipError(
-            "--threshold, --gates, --pass-gates and --source are for --gate delta; the gate asked for is exact"
+            "--threshold, --gates, --pass-gates, --halo and --source are for --gate delta; the gate asked for is exact"
         )
-    if args.deform_radius is not None and (args.gate == "exact" or args.halo == "none"):
+    if args.deform_radius is not None and (args.gate == "exact" or args.halo != "full"):
         raise PatchskipError("--deform-radius is for --gate delta --halo full; nothing else follows offsets so far")
     if args.crop and not args.source:
         raise PatchskipError("--crop is a part of --source's frames; give --source VIDEO too")
@@ -118,7 +119,7 @@ def main(args: argparse.Namespace) -> int:
         threshold=args.threshold,
         gates=gate_file.read(args.gates) if args.gates else None,
         pass_gates=pass_gates.read(args.pass_gates) if args.pass_gates else None,
-        halo=args.halo,
+        halo=args.halo or "none",
         deform_radius=DEFAULT_RADIUS if args.deform_radius is None else args.deform_radius,
         input=args.input,
         weights=args.weights,

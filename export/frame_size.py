@@ -48,10 +48,11 @@ def _refusal(frame: Size, picture: Size, patch: int) -> str:
     fitting = [
         (height, width)
         for height, width in possible
-        if height % 32 == width % 32 == 0 < min(height, width) and side_on(frame, (height, width), patch)
+        if height % 32 == width % 32 == 0 < min(height, width) <= max(height, width) <= 2 * max(picture)
+        and side_on(frame, (height, width), patch)
     ]
     nearest = [f"{height} {width}" for height, width in sorted(fitting, key=lambda size: abs(size[0] - picture[0]))[:4]]
-    advice = f"--input-size {', or '.join(nearest)} would do" if nearest else "resize before the network, without it"
+    advice = f"--input-size {', or '.join(nearest)} would do" if nearest else "leave --frame-size out"
     return (
         f"--frame-size {frame[0]} {frame[1]}: a patch of {patch} pixels of the network's {picture[0]} x {picture[1]} "
         f"would be {sides} pixels of the frame; it must be a square of whole ones: {advice}"

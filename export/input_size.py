@@ -43,6 +43,7 @@ def set_input_size(model: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelP
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise _does_not_fit(size, str(error).strip().splitlines()[0]) from error
     _check_reshapes(inferred, size)
+    _check_sides(inferred, size, old)
     shapes = {v.name: v for v in inferred.graph.output}
     for value in changed.graph.output:
         value.CopyFrom(shapes[value.name])
@@ -64,6 +65,18 @@ def _check_reshapes(model: onnx.ModelProto, size: tuple[int, int]) -> None:
         if node.op_type == "Reshape" and before and after and np.prod(before) != np.prod(after):
             name = node.name or node.output[0]
             raise _does_not_fit(size, f"Reshape {name} would make {list(after)} of {list(before)}")
+
+
+def _check_sides(model: onnx.ModelProto, size: tuple[int, int], old: dict[str, Shape]) -> None:
+    """A window larger than its tensor leaves nothing, and a picture of another size may become several of the old."""
+    for value in [*model.graph.value_info, *model.graph.output]:
+        sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim if dim.HasField("dim_value")]
+        if sides and min(sides) < 1:
+            raise _does_not_fit(size, f"{value.name} would be {sides}")
+    for value in model.graph.output:
+        sides, before = [dim.dim_value for dim in value.type.tensor_type.shape.dim], old.get(value.name)
+        if sides and before and before[0] == 1 < sides[0]:
+            raise _does_not_fit(size, f"the output {value.name}, {list(before)}, would be {sides}")
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:

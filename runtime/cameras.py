@@ -41,7 +41,8 @@ class Camera(Source):
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if 0 < fps < 1000 else self.fps
         # Pipelines drop what comes too fast by themselves, and a file on the network is not live.
-        self._drops = kind in ("csi", "gst") or self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        pipeline, file = kind in ("csi", "gst"), self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        self.live, self._drops = pipeline or not file, pipeline or file
 
     def _frames(self):
         if not self._drops:

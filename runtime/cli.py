@@ -29,7 +29,7 @@ def main(argv=None):
 
 def _run(argv):
     command = next((word for word in argv if not word.startswith("-")), None)
-    parser = argparse.ArgumentParser(prog="patchskip", description="Patch-skipping inference for video.")
+    parser = chosen = argparse.ArgumentParser(prog="patchskip", description="Patch-skipping inference for video.")
     parser.add_argument("--version", action="version", version="patchskip " + __version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
@@ -37,12 +37,16 @@ def _run(argv):
         child = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name != command:
             continue
+        chosen = child
         module = _import(name, module_name)
         module.add_arguments(child)
         child.set_defaults(main=module.main)
-        child.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
+        form = getattr(module, "JSON", "write the results as JSON")
+        child.add_argument("--json", metavar="FILE", help=form + "; - is standard output")
         child.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    args = parser.parse_args(argv)
+    args, rest = parser.parse_known_args(argv)
+    if rest:
+        chosen.error("unrecognized arguments: {}; names of files stand before the options".format(" ".join(rest)))
     return args.main(args)
 
 

@@ -1,5 +1,6 @@
 """The one exception that users see, and what a command makes of it."""
 
+import contextlib
 import operator
 import os
 import signal
@@ -30,10 +31,7 @@ def exit_status(run, *args):
     """-> what a command exits with: what `run(*args)` returns, 0 for done and 1 for a check that failed; or 2 for bad
     usage or input, which is said on one line, 130 interrupted. Other exceptions are bugs, and passed on.
     """
-    try:
-        signal.signal(signal.SIGTERM, _interrupt)
-    except ValueError:  # not the main thread
-        pass
+    _interrupt_on("SIGTERM", "SIGHUP")
     try:
         status = run(*args)
         sys.stdout.flush()
@@ -59,6 +57,13 @@ def exit_status(run, *args):
 def _bad(line):
     print("patchskip: " + line, file=sys.stderr)
     return 2
+
+
+def _interrupt_on(*names):
+    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            with contextlib.suppress(ValueError):  # not the main thread
+                signal.signal(number, _interrupt)
 
 
 def _interrupt(signum, frame):

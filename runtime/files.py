@@ -25,7 +25,7 @@ def check_targets(targets, inputs=()):
         if given is None or given == "-":
             continue
         target = _place(given)
-        if _is_device(target):
+        if is_device(target):
             continue
         for read in (read for read in inputs if read is not None):
             place = os.path.realpath(os.fspath(read))
@@ -62,7 +62,7 @@ def atomic_path(target):
     """
     target = _place(target)
     folder, name = os.path.split(target)
-    whole = not _is_device(target)
+    whole = not is_device(target)
     stem, extension = os.path.splitext(name)
     path = os.path.join(folder, ".{}.{}{}".format(stem, uuid.uuid4().hex[:8], extension)) if whole else target
     try:
@@ -112,19 +112,19 @@ def _finite(value):
 def _place(target):
     """-> where the path leads, over links. Raises PatchskipError unless something can be written there."""
     target = os.fspath(target)
-    if not _is_device(target):  # where /dev/stdout leads may have no path
+    if not is_device(target):  # where /dev/stdout leads may have no path
         target = os.path.realpath(target)
     folder = os.path.dirname(target)
     if os.path.isdir(target):
         raise PatchskipError("cannot write {}: it is a folder; give the name of a file in it".format(target))
     if not os.path.isdir(folder or "."):
         raise PatchskipError("cannot write {}: there is no folder {}; make it first".format(target, folder))
-    if not os.access(target if _is_device(target) else folder, os.W_OK):
+    if not os.access(target if is_device(target) else folder, os.W_OK):
         raise write_error(target, OSError(errno.EACCES, os.strerror(errno.EACCES)))
     return target
 
 
-def _is_device(path):
+def is_device(path):
     """Or a pipe: something that is written in place."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 

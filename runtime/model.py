@@ -24,6 +24,7 @@ MORE = {  # not in every model
     "coverage": NUMBER,
     "preprocess": {"channels": str, "mean": [NUMBER], "std": [NUMBER], "fit": str, "pad": NUMBER},
 }
+MOST_THREADS = 1024  # more is a slip, and takes minutes to start
 ENGINES = (".engine", ".plan", ".trt")  # how their names end
 
 
@@ -38,6 +39,8 @@ def load(path, threads=None):
     path = os.fspath(path)
     if threads is not None:
         threads = whole_number(threads, "threads is {!r}; give a number, 1 or more")
+        if threads > MOST_THREADS:
+            raise PatchskipError("threads is {}; give a number from 1 to {}".format(threads, MOST_THREADS))
     if not os.path.isfile(path):
         raise PatchskipError("cannot open the model {}: there is no such file; check the path".format(path))
     if os.path.getsize(path) == 0:

@@ -76,6 +76,10 @@ class Pipeline:
 
 def _stream(model, refresh, revisit):
     """-> the stream, and in how many frames it revisits: 0 for never."""
+    if (refresh or revisit) and model.metadata.get("gate") == "exact":
+        raise PatchskipError(
+            "{} has exact gates, which hold nothing back; leave --refresh and --revisit out".format(model.path)
+        )
     if revisit is None and model.metadata.get("gate") == "delta":
         try:
             return model.stream(refresh, REVISIT), REVISIT

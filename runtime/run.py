@@ -76,6 +76,9 @@ def add_crop(parser, text):
     parser.add_argument("--crop", metavar="X,Y,W,H", help=text)
 
 
+JSON = "write one JSON object a line, one for each frame and at the end a summary"
+
+
 def add_anew(parser):
     parser.add_argument(
         "--refresh",
@@ -131,7 +134,7 @@ def main(args):
     summary = _stream(args, model, source, pipeline, overlays)
     if not args.quiet:
         print(_describe(summary), file=sys.stderr if "-" in (args.json, args.save_mot) else sys.stdout)
-    return 0
+    return 130 if "interrupted" in summary else 0
 
 
 def _options(args, task):
@@ -175,31 +178,39 @@ def _stream(args, model, source, pipeline, overlays):
         progress = stack.enter_context(Progress("run", total, args.quiet))
         trails = sinks.Trails()
         every = EveryNth(pipeline, args.every)
-        for number, frame in enumerate(source, 1):
-            found = every(frame)
-            active = pipeline.stream.stats["active_macs"] if every.looked else 0.0
-            times.append([every.times[stage] for stage in STAGES])
-            macs.append(active)
-            if mot:
-                mot(number, found)
-            if record:
-                record(_record(number, found, active, every, names))
-            if video:
-                if "patches" in overlays:
-                    mask, side = pipeline.stream.image_mask()
-                    sinks.shade(frame, mask & every.looked, side, pipeline.preprocess.scale, pipeline.origin)
-                if posing and "skeletons" in overlays:
-                    skeletons.draw(frame, found, pipeline.task.skeleton)
-                elif not posing and "boxes" in overlays and found is not None:
-                    trails(frame, found)
-                    sinks.draw(frame, found, names)
-                video(frame)
-            if plot:
-                plot(skeletons.plot(found, pipeline.task.skeleton))
-            progress.update(number, "{:.1%} of MACs".format(active))
-            if number == args.frames:
-                break
+        interrupted = False
+        try:
+            for number, frame in enumerate(source, 1):
+                found = every(frame)
+                active = pipeline.stream.stats["active_macs"] if every.looked else 0.0
+                times.append([every.times[stage] for stage in STAGES])
+                macs.append(active)
+                if mot:
+                    mot(number, found)
+                if record:
+                    record(_record(number, found, active, every, names))
+                if video:
+                    if "patches" in overlays:
+                        mask, side = pipeline.stream.image_mask()
+                        sinks.shade(frame, mask & every.looked, side, pipeline.preprocess.scale, pipeline.origin)
+                    if posing and "skeletons" in overlays:
+                        skeletons.draw(frame, found, pipeline.task.skeleton)
+                    elif not posing and "boxes" in overlays and found is not None:
+                        trails(frame, found)
+                        sinks.draw(frame, found, names)
+                    video(frame)
+                if plot:
+                    plot(skeletons.plot(found, pipeline.task.skeleton))
+                progress.update(number, "{:.1%} of MACs".format(active))
+                if number == args.frames:
+                    break
+        except KeyboardInterrupt:  # how a camera ends: what it gave is kept
+            if not (source.live and times):
+                raise
+            interrupted = True
         summary = _summary(model, times, macs)
+        if interrupted:
+            summary["interrupted"] = True
         if pipeline.crop:
             summary["crop_moves"] = pipeline.crop.moves
         if record:
@@ -255,5 +266,7 @@ def _describe(summary):
     text = "{} frames, {:.2f} ms each ({}); the first {:.1f} ms; {:.1%} of the MACs active".format(
         summary["frames"], summary["total_ms"], stages, summary["first_frame_ms"], summary["active_macs"]
     )
+    if "interrupted" in summary:
+        text = "interrupted after " + text
     moves = summary.get("crop_moves")
     return text + "; the crop moved {} times".format(moves) if moves else text

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import opencv
 from .errors import PatchskipError
-from .files import atomic_path, atomic_text, json_text
+from .files import atomic_path, atomic_text, is_device, json_text
 
 CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 COLOURS = [(80, 220, 60), (60, 160, 255), (255, 160, 60), (220, 80, 220), (60, 230, 230), (255, 255, 90)]  # BGR
@@ -66,7 +66,7 @@ def mot(target):
     """Yield write(frame number from 1, detections [n, 6] or tracks [n, 7]): one line
     `frame,id,left,top,width,height,conf,-1,-1,-1` for each box, as in the MOT challenge; the id of a detection is -1.
     """
-    with atomic_text(target) as file:
+    with _lines(target) as (file, done):
 
         def write(number, detections):
             for row in detections.tolist():
@@ -76,6 +76,7 @@ def mot(target):
                         number, int(row[6]) if len(row) > 6 else -1, x1, y1, x2 - x1, y2 - y1, score
                     )
                 )
+            done()
 
         yield write
 
@@ -83,8 +84,20 @@ def mot(target):
 @contextlib.contextmanager
 def json_lines(target):
     """Yield write(dict): one JSON object a line."""
+    with _lines(target) as (file, done):
+
+        def write(record):
+            file.write(json_text(record) + "\n")
+            done()
+
+        yield write
+
+
+@contextlib.contextmanager
+def _lines(target):
+    """Yield a text file, and what to call after each frame: who reads standard output or a pipe acts on it at once."""
     with atomic_text(target) as file:
-        yield lambda record: file.write(json_text(record) + "\n")
+        yield file, file.flush if target == "-" or is_device(target) else lambda: None
 
 
 def shade(frame, mask, side, scale, origin=(0, 0)):

@@ -17,8 +17,8 @@ ENDS_EARLY = 0.97
 
 
 def open_source(spec):
-    """-> Source. `spec` is a video file, a folder of images (in the order of their names), `synthetic://` (see
-    synthetic.py), or a camera: `/dev/video0`, `csi://0`, `rtsp://...`, `gst://PIPELINE`.
+    """-> Source. `spec` is a video file, a folder of images (in the order of their names, 9 before 10), `synthetic://`
+    (see synthetic.py), or a camera: `/dev/video0`, `csi://0`, `rtsp://...`, `gst://PIPELINE`.
 
     Raises PatchskipError when there is nothing to read there.
     """
@@ -66,6 +66,7 @@ class Source:
     size    (height, width)
     count   number of frames, or None when it is not known
     first   number of the first frame that is given, of those that are there
+    live    is it a camera, which goes on until it is interrupted?
     """
 
     spec = ""
@@ -73,6 +74,7 @@ class Source:
     size = (0, 0)
     count: Optional[int] = None
     first = 0
+    live = False
 
     def start_at(self, first):
         """Leave out the frames before number `first`, from 0. Raises PatchskipError when none is left."""
@@ -100,7 +102,8 @@ class Source:
 class Folder(Source):
     def __init__(self, spec):
         self.spec = spec
-        names = sorted(name for name in os.listdir(spec) if name.lower().endswith(IMAGES) and name[0] != ".")
+        names = [name for name in os.listdir(spec) if name.lower().endswith(IMAGES) and name[0] != "."]
+        names.sort(key=_by_number)
         if not names:
             raise PatchskipError("the folder {} holds no image ({}); check the path".format(spec, " ".join(IMAGES)))
         self.paths = [os.path.join(spec, name) for name in names]
@@ -121,6 +124,10 @@ class Folder(Source):
         if frame is None:
             raise PatchskipError("cannot decode the image {}: it is empty or damaged; copy it again".format(path))
         return frame
+
+
+def _by_number(name):
+    return [int(part) if part.isdigit() else part for part in re.split("([0-9]+)", name)], name
 
 
 class Video(Source):

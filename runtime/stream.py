@@ -86,10 +86,17 @@ class Stream:
 
     def found(self, boxes):
         """What the last frame showed: boxes [n, 4], x1, y1, x2, y2 in pixels of the network's picture, finite.
-        What is found is computed anew, box by box, once in `revisit` frames. After every few frames is enough.
+        What is found is computed anew, box by box, once in `revisit` frames, and without that left aside. After every
+        few frames is enough. Raises PatchskipError for anything else.
         """
+        array = np.asarray(boxes, np.float64)
+        if array.size and (array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all()):
+            raise PatchskipError(
+                "the boxes found, {}, are not [n, 4] finite numbers; give x1, y1, x2, y2 in pixels of the network's "
+                "picture".format(list(array.shape))
+            )
         if self._revisit:
-            self._revisit.found(boxes)
+            self._revisit.found(array.tolist())
 
     def reset(self):
         """Forget the past: the next frame is computed in full."""

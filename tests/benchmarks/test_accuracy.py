@@ -3,6 +3,7 @@ import pytest
 
 from patchskip.benchmarks import accuracy
 from patchskip.runtime.errors import PatchskipError
+from patchskip.runtime.synthetic import Synthetic
 
 
 def boxes(*rows):
@@ -56,6 +57,23 @@ def test_ground_truth_is_scaled_from_its_seqinfo(tmp_path):
     assert truth.frame(2, (100, 50)).shape == (0, 4)
     (tmp_path / "A.seqinfo.ini").unlink()
     np.testing.assert_allclose(accuracy.GroundTruth(tmp_path / "A.gt.txt").frame(1, (100, 50)), [[100, 50, 120, 90]])
+
+
+def test_the_challenges_own_folders(tmp_path):
+    (tmp_path / "gt").mkdir()
+    (tmp_path / "gt" / "gt.txt").write_text("1,1,100,50,20,40,1,0,0,0\n")
+    (tmp_path / "seqinfo.ini").write_text("[Sequence]\nimWidth=200\nimHeight=100\n")
+    assert accuracy.GroundTruth(tmp_path / "gt" / "gt.txt").image_size == (200, 100)
+
+
+def test_pixels_of_other_pictures(tmp_path):
+    """Half of the boxes lie outside: the size of the annotated pictures is missing."""
+    (tmp_path / "A.gt.txt").write_text("1,1,10,10,20,20,1,0,0,0\n2,1,90,10,40,20,1,0,0,0\n")
+    source = Synthetic("synthetic://?size=100x60&frames=3")
+    with pytest.raises(PatchskipError, match="reaches to 130, 30, and the frames of .* are 100x60; put .*seqinfo.ini"):
+        accuracy.require_persons(accuracy.GroundTruth(tmp_path / "A.gt.txt"), source, range(2))
+    (tmp_path / "A.seqinfo.ini").write_text("[Sequence]\nimWidth=200\nimHeight=120\n")
+    accuracy.require_persons(accuracy.GroundTruth(tmp_path / "A.gt.txt"), source, range(2))
 
 
 @pytest.mark.parametrize("text", ["", "a,b,c\n", "1,2,3\n", "nan,1,0,0,8,8,1\n", "1,1,0,inf,8,8,1\n", None])

@@ -19,6 +19,16 @@ def test_as_it_is(demo, device):
     assert set(model.stream().infer({"images": model.stream()._image})) == {"output"}
 
 
+@pytest.mark.parametrize("size", [(256, 320), (128, 160)])
+def test_an_open_batch(demo, tmp_path, size):
+    """As most exports have it; the network's own size is no exception."""
+    onnx = pytest.importorskip("onnx")
+    network = onnx.load(demo / "network.onnx")
+    network.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(network, tmp_path / "open.onnx")
+    assert DenseModel(tmp_path / "open.onnx", 1, size).inputs[0]["shape"] == [1, 3, *size]
+
+
 @pytest.mark.parametrize(
     "name, size, words",
     [

@@ -100,6 +100,12 @@ def test_the_sizes_that_are_advised_would_do(net):
     convert(network, input_size=(384, 512), frame_size=(480, 640), input="u8")
 
 
+def test_no_size_is_advised_that_is_far_from_the_networks(net):
+    network = net.model(net.conv(net.input(1, 3, 416, 416), 3, 4))
+    with pytest.raises(PatchskipError, match="whole ones: leave --frame-size out$"):
+        convert(network, frame_size=(1080, 608), input="u8")
+
+
 def test_a_dense_node_that_reads_the_picture(net):
     x = net.input(1, 3, *PICTURE)
     network = net.model(net.conv(x, 3, 4), net.op("Tanh", x, name="squash"))

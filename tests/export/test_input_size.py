@@ -77,6 +77,20 @@ def test_a_size_the_network_does_not_take(net, size):
         set_input_size(net.model(y), size)
 
 
+def test_a_picture_too_small_for_a_window(net):
+    x = net.conv(net.input(1, 3, 32, 32), 3, 4)
+    y = net.op("AveragePool", x, kernel_shape=[16, 16])
+    with pytest.raises(PatchskipError, match="does not take an input of 8 x 8: .* would be"):
+        set_input_size(net.model(y), (8, 8))
+
+
+def test_a_picture_that_becomes_several(net):
+    x = net.op("AveragePool", net.conv(net.input(1, 3, 16, 16), 3, 4), kernel_shape=[16, 16], strides=[16, 16])
+    y = net.op("Reshape", x, net.const([-1, 4]))
+    with pytest.raises(PatchskipError, match=r"input of 32 x 32: the output .*, \[1, 4\], would be \[4, 4\]"):
+        set_input_size(net.model(y), (32, 32))
+
+
 def test_no_image_input(net):
     with pytest.raises(PatchskipError, match="4 dimensions"):
         set_input_size(net.model(net.op("Relu", net.input(1, 3))), (8, 8))

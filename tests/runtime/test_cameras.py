@@ -54,6 +54,19 @@ def camera(monkeypatch):
     return open
 
 
+@pytest.mark.parametrize(
+    "spec, frame_count, live",
+    [
+        ("rtsp://camera/1", -1, True),
+        ("/dev/video0", 0, True),
+        ("csi://0", 100, True),
+        ("http://host/a.mp4", 100, False),
+    ],
+)
+def test_what_is_live(camera, spec, frame_count, live):
+    assert camera(spec, Capture(frame_count=frame_count)).live is live
+
+
 @pytest.mark.parametrize("spec", ["rtsp://camera/1", "/dev/video0"])
 def test_only_the_newest_frame_is_kept(camera, spec):
     capture, seen = Capture(), []

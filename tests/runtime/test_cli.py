@@ -19,6 +19,13 @@ def test_bad_usage(arguments, capsys):
     assert "usage: patchskip" in capsys.readouterr().err
 
 
+def test_a_file_behind_an_option(capsys):
+    """argparse would take it for nobody's, with the usage of another command."""
+    assert cli.main(["run", "m.onnx", "v.mp4", "--overlay", "none", "out.mp4"]) == 2
+    err = capsys.readouterr().err
+    assert "usage: patchskip run" in err and "out.mp4; names of files stand before the options" in err
+
+
 def test_help_and_version(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     assert cli.main(["--help"]) == 0

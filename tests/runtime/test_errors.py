@@ -13,6 +13,19 @@ def test_what_the_command_returns(status, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
+def test_a_terminal_that_closes_interrupts(monkeypatch):
+    """Unless somebody asked that it does not, as nohup does."""
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert exit_status(lambda: os.kill(os.getpid(), signal.SIGHUP)) == 130
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert exit_status(lambda: os.kill(os.getpid(), signal.SIGHUP) or 0) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
     "error, status, said",
     [

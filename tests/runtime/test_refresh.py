@@ -183,6 +183,16 @@ def test_a_network_whose_end_is_global_is_refreshed_in_parts(data, tmp_path, nam
     assert 0 < max(shares) < 0.4
 
 
+@pytest.mark.parametrize(
+    "boxes", [[[1, 2, 3, 4, 0.5, 0]], [1, 2, 3, 4], [[float("nan"), 0, 1, 1]], [[0, 0, float("inf"), 1]]]
+)
+def test_boxes_that_are_none(model, boxes):
+    for stream in (model.stream(), model.stream(revisit=5)):
+        with pytest.raises(PatchskipError, match="x1, y1, x2, y2 in pixels of the network's picture"):
+            stream.found(boxes)
+        stream.found([])
+
+
 def test_what_cannot_be(model, monkeypatch):
     for frames in (0, -1, 1.5, float("nan"), "a", True):
         for often in ("refresh", "revisit"):

@@ -33,6 +33,12 @@ def test_how_often(demo, model, options, expected):
     assert pipeline.revisit == expected
 
 
+@pytest.mark.parametrize("anew", [{"refresh": 5}, {"revisit": 5}])
+def test_exact_gates_hold_nothing_back(demo, anew):
+    with pytest.raises(PatchskipError, match="exact gates, which hold nothing back; leave --refresh and --revisit out"):
+        Pipeline(patchskip.load(demo / "exact.patchskip.onnx", 1), "detect", **anew)
+
+
 def test_boxes_are_needed(demo):
     with pytest.raises(PatchskipError, match="the task finds none; leave --revisit out"):
         Pipeline(patchskip.load(demo / "delta.patchskip.onnx", 1), "none", revisit=5)

@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -161,6 +162,36 @@ def test_interrupted(detector, tmp_path, capfd, monkeypatch):
     status, out, err = patchskip(capfd, "run", detector, "x", tmp_path / "o.mp4", "--json", tmp_path / "o.json")
     assert status == 130 and "Traceback" not in err
     assert os.listdir(str(tmp_path)) == [detector.name]
+
+
+def test_a_camera_ends_by_an_interruption_and_what_it_gave_is_kept(detector, tmp_path, capfd, monkeypatch):
+    class Camera(sources.Source):
+        size, live = (32, 48), True
+
+        def _frames(self):
+            for _ in range(3):
+                yield np.zeros((32, 48, 3), np.uint8)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "open_source", lambda spec: Camera())
+    files = [tmp_path / name for name in ("o.mp4", "o.txt", "o.json")]
+    status, out, err = patchskip(
+        capfd, "run", detector, "x", files[0], "--save-mot", files[1], "--json", files[2], "--conf", "0"
+    )
+    assert status == 130 and "interrupted after 3 frames" in out and "Traceback" not in err
+    records = [json.loads(line) for line in files[2].read_text().splitlines()]
+    assert [record.get("frame") for record in records] == [1, 2, 3, None]
+    assert records[-1]["summary"]["interrupted"] is True
+    assert sum(1 for _ in sources.open_source(str(files[0]))) == 3
+    assert {line.split(",")[0] for line in files[1].read_text().splitlines()} <= {"1", "2", "3"}
+
+
+def test_standard_output_is_written_frame_by_frame(detector, capfd, monkeypatch):
+    """Who reads it acts on it."""
+    flushed = []
+    monkeypatch.setattr(sys.stdout, "flush", lambda: flushed.append(1))
+    assert patchskip(capfd, "run", detector, "synthetic://?size=48x32&frames=4", "--json", "-")[0] == 0
+    assert len(flushed) >= 5
 
 
 def test_pipeline_times_every_stage(detector):

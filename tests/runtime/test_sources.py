@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,13 @@ def test_a_folder_in_the_order_of_names(tmp_path):
     assert source.count == 11 and source.size == (8, 12)
     assert [int(frame[0, 0, 0]) for frame in source] == list(range(0, 110, 10))
     assert len(list(source)) == 11  # a second time
+
+
+def test_numbers_are_numbers(tmp_path):
+    for name in ("a10.png", "a9.png", "b1.png", "a011.png", "a9b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((4, 4, 3), np.uint8))
+    names = [os.path.basename(path) for path in patchskip.open_source(str(tmp_path)).paths]
+    assert names == ["a9.png", "a9b.png", "a10.png", "a011.png", "b1.png"]
 
 
 def test_a_video(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +14,21 @@ from patchskip.export.frames import fitting
 from patchskip.runtime.errors import PatchskipError, exit_status
 from patchskip.runtime.files import check_targets
 from patchskip.training import sequences
-from patchskip.training.options import place_of
+from patchskip.training.options import place_of, require_torch
 
-from .training import Options, Progress, train
+if TYPE_CHECKING:
+    from .training import Progress
 
 
 def main(argv: list[str] | None = None) -> int:
     """-> exit status"""
+    return exit_status(_run, argv)
+
+
+def _run(argv: list[str] | None) -> int:
+    require_torch()
+    from .training import Options
+
     parser = argparse.ArgumentParser(
         prog="patchskip.training.pass_gate", description="Train gates of PASS without labels."
     )
@@ -52,10 +61,12 @@ def main(argv: list[str] | None = None) -> int:
             f"--{name}", type=float, default=getattr(defaults, name), help=f"({getattr(defaults, name)})"
         )
     parser.add_argument("--target", type=float, default=defaults.target, help="share of active patches; 0: no budget")
-    return exit_status(_train, parser.parse_args(argv))
+    return _train(parser.parse_args(argv))
 
 
 def _train(args: argparse.Namespace) -> int:
+    from .training import Options, train
+
     check_targets([args.output], [args.model, args.start, *args.source])
     model, size = loading.load(args.model), args.input_size
     whole = analyse(model, input_size=size, patch=args.patch, preset=args.preprocess, name=args.model)
@@ -88,7 +99,8 @@ class _Log:
     """A line for every twentieth of the steps: means."""
 
     def __init__(self, steps: int):
-        self._every, self._seen = max(1, steps // 20), list[Progress]()
+        self._every = max(1, steps // 20)
+        self._seen: list[Progress] = []
 
     def __call__(self, progress: Progress) -> None:
         self._seen.append(progress)

@@ -1,5 +1,7 @@
 """`python -m patchskip.training.pass_gate`, as a user calls it."""
 
+import sys
+
 import onnx
 import pytest
 
@@ -40,3 +42,9 @@ def test_trains_and_goes_on(capsys):
 def test_bad_input(options, words, capsys):
     assert main([*OPTIONS, *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_without_pytorch(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["--help"]) == 2
+    assert "pip install 'patchskip[train]'" in capsys.readouterr().err
