@@ -38,6 +38,12 @@ def test_export_and_inspect(file, tmp_path, capsys):
     assert len(reasons) == 1 and "Softmax" in reasons[0]
 
 
+@pytest.mark.parametrize("words", [["--threshold", 1], ["--halo", "none"], ["--halo", "full"], ["--source", "a.mp4"]])
+def test_exact_gates_have_nothing_to_choose(file, capsys, words):
+    assert run("export", file, *words) == 2
+    assert f"{words[0]}" in capsys.readouterr().err
+
+
 def test_delta_without_a_clip_says_where_the_thresholds_come_from(file, capsys):
     clip = "synthetic://?frames=3&size=64x48"
     for words, said in (([], False), (["--gate", "delta"], True), (["--gate", "delta", "--source", clip], False)):

@@ -110,7 +110,7 @@ def test_a_dynamic_shape(counter):
     refused(counter, "dynamic")
 
 
-@pytest.mark.parametrize("threads", [0, -1, "two", 1.5, True])
+@pytest.mark.parametrize("threads", [0, -1, "two", 1.5, True, 100000])
 def test_wrong_threads(counter, threads):
     with pytest.raises(patchskip.PatchskipError, match="threads"):
         patchskip.load(str(counter), threads)
