@@ -52,8 +52,8 @@ def knows(layers, states):
 
 def _is_copy(layer):
     """Our operators have the names of the network's layers, whatever these are."""
-    ours = layer.kind == "NoOp" or _OURS.search(layer.kind)
-    return not ours and _COPY.search(layer.kind + " " + layer.name)
+    none = layer.kind == "NoOp" or _OURS.search(layer.kind)
+    return not none and _COPY.search(layer.kind + " " + layer.name)
 
 
 def _is_for_dense_nodes(copy, layers):
