@@ -18,8 +18,8 @@ PERSON = 0  # COCO's first class
 # Where the curve is cut, and the overlap that merges two boxes. With them yolox_nano at 576x768 has .9445 on frames 400
 # to 479 of the PETS09-S2L1 video and .827 on its first 120 camera images; .01 and .65 give .946 and .839.
 CONFIDENCE = 0.03
-STRAY = 0.02  # of the boxes may have their centre outside of the picture
 NMS = 0.45
+STRAY = 0.02  # of the boxes may have their centre outside of the picture
 TITLES = {"ap50": "AP50", "hota": "HOTA", "mota": "MOTA", "idf1": "IDF1", "id_switches": "ID switches"}
 
 
@@ -68,7 +68,9 @@ class GroundTruth:
             raise PatchskipError(f"the ground truth {self.path} has no person in the {where}; give the clip it is of")
 
     def require_pixels_of(self, source):
-        """Raise PatchskipError when the size of the annotated pictures is not known, and the source's is another."""
+        """Raise PatchskipError when the size of the annotated pictures is not known, and the source's is another. There
+        are boxes.
+        """
         corners = np.concatenate(list(self.boxes.values()))
         centres = (corners[:, :2] + corners[:, 2:]) / 2
         height, width = source.size
@@ -124,10 +126,10 @@ def frame_number(source, index):
 
 
 def require_persons(truth, source, indexes):
-    """Raise PatchskipError unless the ground truth has a person in the source's frames `indexes`."""
+    """Raise PatchskipError unless the ground truth has a person in the source's frames `indexes`, in their pixels."""
     numbers = [frame_number(source, index) for index in indexes]
-    truth.require_pixels_of(source)
     truth.require_persons(numbers, f"{len(numbers)} frames of {source.spec} that are looked at")
+    truth.require_pixels_of(source)
 
 
 def average_precision(detections, truths, iou=0.5):

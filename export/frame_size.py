@@ -48,7 +48,8 @@ def _refusal(frame: Size, picture: Size, patch: int) -> str:
     fitting = [
         (height, width)
         for height, width in possible
-        if height % 32 == width % 32 == 0 < min(height, width) <= max(height, width) <= 2 * max(picture)
+        if height % 32 == width % 32 == 0 < min(height, width)
+        and max(height, width) <= 2 * max(picture)
         and side_on(frame, (height, width), patch)
     ]
     nearest = [f"{height} {width}" for height, width in sorted(fitting, key=lambda size: abs(size[0] - picture[0]))[:4]]

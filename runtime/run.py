@@ -165,6 +165,18 @@ def _stream(args, model, source, pipeline, overlays):
     def names(number):
         return pipeline.task.skeleton.joints[number] if posing else coco.name(number, pipeline.task.count)
 
+    trails = sinks.Trails()
+
+    def annotate(frame, found, looked):
+        if "patches" in overlays:
+            mask, side = pipeline.stream.image_mask()
+            sinks.shade(frame, mask & looked, side, pipeline.preprocess.scale, pipeline.origin)
+        if posing and "skeletons" in overlays:
+            skeletons.draw(frame, found, pipeline.task.skeleton)
+        elif not posing and "boxes" in overlays and found is not None:
+            trails(frame, found)
+            sinks.draw(frame, found, names)
+
     times, macs = [], []
     with contextlib.ExitStack() as stack:
         video = stack.enter_context(sinks.video(args.output, source.size, source.fps)) if args.output else None
@@ -176,7 +188,6 @@ def _stream(args, model, source, pipeline, overlays):
             else None
         )
         progress = stack.enter_context(Progress("run", total, args.quiet))
-        trails = sinks.Trails()
         every = EveryNth(pipeline, args.every)
         interrupted = False
         try:
@@ -190,14 +201,7 @@ def _stream(args, model, source, pipeline, overlays):
                 if record:
                     record(_record(number, found, active, every, names))
                 if video:
-                    if "patches" in overlays:
-                        mask, side = pipeline.stream.image_mask()
-                        sinks.shade(frame, mask & every.looked, side, pipeline.preprocess.scale, pipeline.origin)
-                    if posing and "skeletons" in overlays:
-                        skeletons.draw(frame, found, pipeline.task.skeleton)
-                    elif not posing and "boxes" in overlays and found is not None:
-                        trails(frame, found)
-                        sinks.draw(frame, found, names)
+                    annotate(frame, found, every.looked)
                     video(frame)
                 if plot:
                     plot(skeletons.plot(found, pipeline.task.skeleton))

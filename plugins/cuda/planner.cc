@@ -20,6 +20,7 @@ struct KernelEntry {
 const KernelEntry kKernels[] = {PS_CUDA_KERNELS(PS_ENTRY)};
 
 constexpr int64_t kAlignment = 256;
+
 // Shared memory of a multiprocessor, in KiB: the CUDA programming guide's table of compute capabilities.
 int shared_memory(int sm) {
   if (sm == 80 || sm == 87) return 164;

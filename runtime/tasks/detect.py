@@ -5,6 +5,7 @@ import numpy as np
 from ..errors import PatchskipError
 from ..model import picture_size
 from . import coco
+from .boxes import shared_length
 
 STRIDES = (8, 16, 32)
 NMS = 0.45  # IoU
@@ -89,18 +90,12 @@ def _spared(some, boxes, limit):
     `limit`? It is where  shared <= limit / (1 + limit) x (sum of both areas).
     """
     (left, top, right, bottom, _, kind), (x1, y1, x2, y2, _, kinds) = some, boxes
-    shared = _shared(left, right, x1, x2)
-    shared *= _shared(top, bottom, y1, y2)
+    shared = shared_length(left, right, x1, x2)
+    shared *= shared_length(top, bottom, y1, y2)
     share = np.float32(limit / (1 + limit))
     spared = shared <= (right - left) * (bottom - top) * share + (x2 - x1) * (y2 - y1) * share
     spared |= kind != kinds
     return spared
-
-
-def _shared(low, high, lows, highs):
-    shared = np.minimum(high, highs)
-    shared -= np.maximum(low, lows)
-    return np.maximum(shared, 0, out=shared)
 
 
 def _geometry(model):

@@ -76,6 +76,12 @@ def test_pixels_of_other_pictures(tmp_path):
     accuracy.require_persons(accuracy.GroundTruth(tmp_path / "A.gt.txt"), source, range(2))
 
 
+def test_a_truth_of_ignored_boxes_has_no_person(tmp_path):
+    (tmp_path / "A.gt.txt").write_text("1,1,10,10,20,20,0,0,0,0\n")
+    with pytest.raises(PatchskipError, match="has no person"):
+        accuracy.require_persons(accuracy.GroundTruth(tmp_path / "A.gt.txt"), Synthetic("synthetic://?frames=3"), [0])
+
+
 @pytest.mark.parametrize("text", ["", "a,b,c\n", "1,2,3\n", "nan,1,0,0,8,8,1\n", "1,1,0,inf,8,8,1\n", None])
 def test_bad_ground_truth_is_one_line(tmp_path, text):
     path = tmp_path / "bad.gt.txt"

@@ -41,7 +41,7 @@ def test_export_and_inspect(file, tmp_path, capsys):
 @pytest.mark.parametrize("words", [["--threshold", 1], ["--halo", "none"], ["--halo", "full"], ["--source", "a.mp4"]])
 def test_exact_gates_have_nothing_to_choose(file, capsys, words):
     assert run("export", file, *words) == 2
-    assert f"{words[0]}" in capsys.readouterr().err
+    assert words[0] in capsys.readouterr().err
 
 
 def test_delta_without_a_clip_says_where_the_thresholds_come_from(file, capsys):

@@ -14,7 +14,7 @@ def test_what_the_command_returns(status, capsys):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
-def test_a_terminal_that_closes_interrupts(monkeypatch):
+def test_a_terminal_that_closes_interrupts():
     """Unless somebody asked that it does not, as nohup does."""
     before = signal.getsignal(signal.SIGHUP)
     try:

@@ -116,7 +116,7 @@ def test_pass_gates(network, precision, sm):
 @pytest.mark.parametrize("anew", [{"refresh": 3}, {"revisit": 2}])
 @precisions
 def test_parts_that_are_computed_anew(network, precision, sm, anew):
-    """They are forgotten on the GPU: of half of the places of a box or a square no more than of all of it."""
+    """They are forgotten on the GPU: where nothing moves they are computed, and nothing else is."""
     model, other = network(precision, sm, gate="delta", input="u8", threshold=0.3)
     assert_same_decisions(model, other, precision, anew)
     plain, told = model.stream(), model.stream(**anew)
